@@ -1,0 +1,2 @@
+//! The doorbell: parse arguments, hand over.
+fn main() {}

@@ -1,0 +1,3 @@
+//! Channels, people and positions; has never heard of a portfolio.
+
+pub mod journal;

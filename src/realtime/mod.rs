@@ -1,3 +1,4 @@
 //! Channels, people and positions; has never heard of a portfolio.
 
+pub mod directory;
 pub mod journal;

@@ -1,0 +1,207 @@
+//! What rooms and hubs share: each other's addresses, the journals, the rules of each channel.
+
+use std::sync::{Arc, OnceLock};
+
+use actix::{Addr, ArbiterHandle};
+
+use super::{
+    actor::Room,
+    catch_up::Limits,
+    hub::{Hub, ToHub},
+    request::{Leave, PresenceStats, Request},
+    seat::WorkerIndex,
+};
+use crate::{
+    ids::Channel,
+    protocol::{Epoch, reply::PresenceResult},
+    realtime::{
+        directory::{Absent, Directory, Full, Life},
+        journal::writer::JournalHandle,
+    },
+    supervisor,
+};
+
+/// Where a channel's publications are kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Storage {
+    /// Nowhere: no history, no positions.
+    None,
+    /// In this node's memory.
+    Memory,
+    /// In the journal; acknowledged after its commit.
+    Durable,
+}
+
+/// What a room needs to know of its channel's namespace.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rules {
+    pub storage: Storage,
+    /// Members get the latest publication instead of all that they missed.
+    pub cache: bool,
+}
+
+/// Tells the rules of a channel.
+pub type RulesOf = Box<dyn Fn(&Channel) -> Rules + Send + Sync>;
+
+/// The worker threads, known once all have started.
+pub struct Worker {
+    pub hub: Addr<Hub>,
+    pub arbiter: ArbiterHandle,
+}
+
+/// The journals that rooms write to.
+pub struct Journals {
+    pub durable: JournalHandle,
+    pub memory: JournalHandle,
+}
+
+/// One a node.
+pub struct House {
+    rooms: Directory<Channel, Room, Request>,
+    workers: OnceLock<Vec<Worker>>,
+    rules_of: RulesOf,
+    journals: Journals,
+    pub(super) metrics: super::tally::Tally,
+    pub(super) recovery: Limits,
+    /// Bytes of recent publications that a room keeps.
+    pub(super) ring_bytes: usize,
+}
+
+/// A room or hub can't take more at the moment.
+#[derive(Debug)]
+pub struct Busy;
+
+impl House {
+    /// Without workers yet: they need the house to start.
+    pub fn new(
+        rules_of: RulesOf,
+        journals: Journals,
+        metrics: super::tally::Tally,
+        recovery: Limits,
+        ring_bytes: usize,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            rooms: Directory::new(),
+            workers: OnceLock::new(),
+            rules_of,
+            journals,
+            metrics,
+            recovery,
+            ring_bytes,
+        })
+    }
+
+    /// All hubs have started: rooms may.
+    pub fn open(&self, workers: Vec<Worker>) {
+        if self.workers.set(workers).is_err() {
+            log::error!("the house was opened twice; the first workers stay");
+        }
+    }
+
+    /// Asks the room of `channel`, started if it sleeps.
+    pub fn ask(self: &Arc<Self>, channel: &Channel, request: Request) -> Result<(), Busy> {
+        let start = |life| self.start(channel, life);
+        self.rooms.send(channel, request, start).map_err(|Full(_)| Busy)
+    }
+
+    /// A member is gone. Never refused: at most one for each that entered.
+    pub fn good_bye(&self, channel: &Channel, leave: Leave) {
+        self.rooms.must_send_if_there(channel, Request::Leave(leave));
+    }
+
+    /// Tells the room something it asked for. Never refused, for the same reason.
+    pub(super) fn tell(&self, channel: &Channel, request: Request) {
+        self.rooms.must_send_if_there(channel, request);
+    }
+
+    /// Everybody in the channel; nobody if its room sleeps.
+    pub async fn presence(&self, channel: &Channel) -> Result<PresenceResult, Busy> {
+        self.question(channel, Request::Presence).await
+    }
+
+    /// How many are in the channel.
+    pub async fn presence_stats(&self, channel: &Channel) -> Result<PresenceStats, Busy> {
+        self.question(channel, Request::PresenceStats).await
+    }
+
+    async fn question<T: Default>(
+        &self,
+        channel: &Channel,
+        ask: impl FnOnce(tokio::sync::oneshot::Sender<T>) -> Request,
+    ) -> Result<T, Busy> {
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        match self.rooms.send_if_there(channel, ask(answer)) {
+            Ok(()) => answered.await.map_err(|_| Busy),
+            Err(Absent::NotThere(_)) => Ok(T::default()),
+            Err(Absent::Full(_)) => Err(Busy),
+        }
+    }
+
+    /// Names of the channels that have a room at the moment.
+    pub fn channels(&self) -> Vec<Channel> {
+        self.rooms.names()
+    }
+
+    /// How many rooms there are.
+    pub fn rooms(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// The journal of a channel; none if nothing of it is kept.
+    pub fn journal(&self, channel: &Channel) -> Option<&JournalHandle> {
+        match self.rules(channel).storage {
+            Storage::None => None,
+            Storage::Memory => Some(&self.journals.memory),
+            Storage::Durable => Some(&self.journals.durable),
+        }
+    }
+
+    pub(super) fn rules(&self, channel: &Channel) -> Rules {
+        (self.rules_of)(channel)
+    }
+
+    /// Worker threads.
+    pub fn workers(&self) -> &[Worker] {
+        self.workers.get().map_or(&[], |workers| workers)
+    }
+
+    /// Something that a hub has to hear whatever its mailbox holds: entering, leaving, answers to both.
+    /// Their number is bounded by that of the connections.
+    pub(super) fn must_tell(&self, worker: WorkerIndex, message: ToHub) {
+        if let Some(worker) = self.workers().get(worker) {
+            #[allow(clippy::disallowed_methods)]
+            worker.hub.do_send(message);
+        }
+    }
+
+    /// A delivery; false if the hub's mailbox is full.
+    pub(super) fn deliver(&self, worker: WorkerIndex, message: ToHub) -> bool {
+        self.workers().get(worker).is_none_or(|worker| worker.hub.try_send(message).is_ok())
+    }
+
+    pub(super) fn closing(&self, channel: &Channel, life: Life) -> bool {
+        self.rooms.closing(channel, life)
+    }
+
+    pub(super) fn keep(&self, channel: &Channel, life: Life) {
+        self.rooms.keep(channel, life);
+    }
+
+    pub(super) fn gone(self: &Arc<Self>, channel: &Channel, life: Life) {
+        self.rooms.gone(channel, life, |life| self.start(channel, life));
+    }
+
+    fn start(self: &Arc<Self>, channel: &Channel, life: Life) -> Addr<Room> {
+        let workers = self.workers();
+        let home = self.rooms.spread(channel) % workers.len().max(1);
+        let (house, channel) = (self.clone(), channel.clone());
+        supervisor::start("room", &workers[home].arbiter, move |ctx| {
+            Room::new(house, channel, life, ctx)
+        })
+    }
+
+    /// An epoch for channels without history, which have no positions.
+    pub(super) fn no_epoch() -> Epoch {
+        Epoch::default()
+    }
+}

@@ -1,0 +1,246 @@
+//! One a worker thread: the members of every channel on this thread, and the tick that wakes deadlines.
+//!
+//! A room crosses to a worker once a message, not once a member; from here on everything stays on the
+//! thread. Entering and leaving come in the same queue as deliveries, so a member gets exactly what
+//! follows the position that its subscribe reply named.
+
+use std::{collections::HashMap, rc::Rc, sync::Arc};
+
+use actix::{Actor, AsyncContext, Context, Handler, Message, Supervised};
+
+use super::{
+    broadcast::Broadcast,
+    house::House,
+    members::{Member, Members, announcement},
+    request::{Leave, Request},
+    roster::Roster,
+    seat::{Identity, Notice, SeatId, SubscriptionNumber, WorkerIndex, Wishes},
+    wheel::TURN,
+};
+use crate::{
+    ids::Channel,
+    protocol::{
+        Close, Outcome, Reply,
+        push::Event,
+        refusal::Refusal,
+        reply::SubscribeResult,
+    },
+};
+
+/// Messages a hub takes before rooms have to hold back. A room that is refused compares positions later.
+const MAILBOX: usize = 64 * 1024;
+
+/// What rooms tell a hub.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub enum ToHub {
+    /// A member enters, after its reply is queued.
+    Enter(Box<Enter>),
+    /// A subscription was refused.
+    Refuse { channel: Channel, seat: SeatId, number: SubscriptionNumber, refusal: Refusal },
+    /// A member leaves; `command` is the `unsubscribe` to reply to.
+    Leave { channel: Channel, leave: Leave },
+    /// A publication for all members.
+    Deliver(Arc<Broadcast>),
+    /// A join or leave, for those who asked.
+    Announce { channel: Channel, event: Event },
+    /// Where the room stands: members behind it for two such words in a row are told.
+    Stand { channel: Channel, top: u64 },
+    /// The channel's history is another one: all who have a position in it must come back.
+    Expel { channel: Channel },
+    /// Say who is here.
+    Count { channel: Channel },
+    /// Close all connections, so many at a time.
+    Drain { batch: usize },
+}
+
+/// A member and its answer.
+pub struct Enter {
+    pub channel: Channel,
+    pub who: Identity,
+    pub wishes: Wishes,
+    /// Where it stands once it has read `result`.
+    pub position: u64,
+    pub result: SubscribeResult,
+    /// The command to reply to; none for a server-side subscription.
+    pub command: Option<u32>,
+}
+
+/// The members of one channel on one worker.
+pub struct Census {
+    pub worker: WorkerIndex,
+    pub members: Vec<(Identity, super::seat::Announced)>,
+}
+
+/// The actor.
+pub struct Hub {
+    house: Arc<House>,
+    roster: Rc<Roster>,
+    channels: HashMap<Channel, Members>,
+}
+
+impl Hub {
+    /// For the thread that it is started on.
+    pub fn new(house: Arc<House>, roster: Rc<Roster>, ctx: &mut Context<Self>) -> Self {
+        ctx.set_mailbox_capacity(MAILBOX);
+        Self { house, roster, channels: HashMap::new() }
+    }
+
+    fn keep_time(&self, ctx: &mut Context<Self>) {
+        ctx.run_interval(TURN, |hub, _| {
+            let late = hub.roster.tick();
+            hub.house.metrics.turned(hub.roster.worker(), late, hub.roster.len());
+        });
+    }
+
+    fn enter(&mut self, enter: Enter) {
+        let Enter { channel, who, wishes, position, result, command } = enter;
+        let Identity { seat: id, number, info } = who;
+        let good_bye = Leave { seat: id, number, command: None };
+        let Some(seat) = self.roster.seat(id) else {
+            self.house.good_bye(&channel, good_bye);
+            return;
+        };
+        let knows_last = result.publications.last().is_some();
+        let (result, queued) = match command {
+            None => (result, Ok(())),
+            Some(command) => {
+                let reply = Reply { id: command, outcome: Outcome::Subscribe(Box::new(result)) };
+                let queued = seat.encoding().reply(&reply).map(|bytes| seat.push_recovered(bytes));
+                let Outcome::Subscribe(mut result) = reply.outcome else { return };
+                result.publications.clear();
+                (*result, queued)
+            }
+        };
+        if queued.is_err() {
+            seat.notice(Notice::Close(Close::INAPPROPRIATE_PROTOCOL));
+            self.house.good_bye(&channel, good_bye);
+            return;
+        }
+        let member = Member::new(seat.clone(), number, info, position, &wishes, knows_last);
+        self.channels.entry(channel.clone()).or_default().enter(id, member);
+        seat.notice(Notice::Entered { channel, number, result: Box::new(result) });
+    }
+
+    fn leave(&mut self, channel: Channel, leave: Leave) {
+        let Leave { seat: id, number, command } = leave;
+        self.remove(&channel, id, number);
+        let Some(seat) = self.roster.seat(id) else { return };
+        if let Some(command) = command
+            && let Ok(bytes) = seat
+                .encoding()
+                .reply(&Reply { id: command, outcome: Outcome::Unsubscribe })
+        {
+            seat.push(bytes);
+        }
+        seat.notice(Notice::Left { channel, number });
+    }
+
+    fn remove(&mut self, channel: &Channel, id: SeatId, number: SubscriptionNumber) {
+        if let Some(members) = self.channels.get_mut(channel) {
+            members.leave(id, number);
+            if members.is_empty() {
+                self.channels.remove(channel);
+            }
+        }
+    }
+
+    fn deliver(&mut self, broadcast: &Broadcast) {
+        let Some(members) = self.channels.get_mut(&broadcast.channel) else { return };
+        let done = members.deliver(broadcast);
+        self.house.metrics.fanned_out(done.copies, done.bytes, broadcast.since.elapsed());
+        for id in done.unable {
+            if let Some(seat) = self.roster.seat(id) {
+                seat.notice(Notice::Close(Close::INAPPROPRIATE_PROTOCOL));
+            }
+        }
+        if !done.broken.is_empty() {
+            self.house.metrics.order_broken(done.broken.len());
+            self.send_back(&broadcast.channel, done.broken);
+        }
+    }
+
+    /// These members have to come back and recover.
+    fn send_back(&mut self, channel: &Channel, ids: Vec<SeatId>) {
+        for id in ids {
+            let Some(member) = self.channels.get(channel).and_then(|m| m.get(id)) else { continue };
+            let (seat, number) = (member.seat.clone(), member.number);
+            self.remove(channel, id, number);
+            seat.notice(Notice::Behind { channel: channel.clone(), number });
+            self.house.good_bye(channel, Leave { seat: id, number, command: None });
+        }
+    }
+
+    fn count(&self, channel: Channel) {
+        let members = self.channels.get(&channel).map_or_else(Vec::new, |members| {
+            members
+                .iter()
+                .map(|(seat, m)| {
+                    (Identity { seat, number: m.number, info: m.info.clone() }, m.announced)
+                })
+                .collect()
+        });
+        let census = Census { worker: self.roster.worker(), members };
+        self.house.tell(&channel, Request::Census(census));
+    }
+
+    fn drain(&self, batch: usize) {
+        for id in self.roster.ids().into_iter().take(batch) {
+            if let Some(seat) = self.roster.seat(id) {
+                seat.notice(Notice::Close(Close::SHUTDOWN));
+            }
+        }
+    }
+}
+
+impl Actor for Hub {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.keep_time(ctx);
+    }
+}
+
+impl Supervised for Hub {
+    fn restarting(&mut self, ctx: &mut Self::Context) {
+        self.keep_time(ctx);
+        for channel in self.channels.keys().cloned().collect::<Vec<_>>() {
+            self.count(channel);
+        }
+    }
+}
+
+impl Handler<ToHub> for Hub {
+    type Result = ();
+
+    fn handle(&mut self, message: ToHub, _: &mut Self::Context) {
+        match message {
+            ToHub::Enter(enter) => self.enter(*enter),
+            ToHub::Refuse { channel, seat, number, refusal } => {
+                if let Some(seat) = self.roster.seat(seat) {
+                    seat.notice(Notice::Refused { channel, number, refusal });
+                }
+            }
+            ToHub::Leave { channel, leave } => self.leave(channel, leave),
+            ToHub::Deliver(broadcast) => self.deliver(&broadcast),
+            ToHub::Announce { channel, event } => {
+                if let Some(members) = self.channels.get(&channel) {
+                    members.announce(&announcement(channel, event));
+                }
+            }
+            ToHub::Stand { channel, top } => {
+                let Some(members) = self.channels.get_mut(&channel) else { return };
+                let behind = members.behind(top);
+                self.house.metrics.members_behind(behind.len());
+                self.send_back(&channel, behind);
+            }
+            ToHub::Expel { channel } => {
+                let Some(members) = self.channels.get(&channel) else { return };
+                let all = members.positioned();
+                self.send_back(&channel, all);
+            }
+            ToHub::Count { channel } => self.count(channel),
+            ToHub::Drain { batch } => self.drain(batch),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The members of one channel on one worker thread, and who of them gets what. No actor, no clock.
+
+use std::{collections::HashMap, rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{
+    broadcast::{Broadcast, Shape},
+    seat::{Announced, Seat, SeatId, SubscriptionNumber, Wishes},
+};
+use crate::protocol::{ClientInfo, Encoding, Push, push::Event};
+
+/// A connection in a channel.
+pub struct Member {
+    pub seat: Rc<dyn Seat>,
+    pub number: SubscriptionNumber,
+    pub info: Arc<ClientInfo>,
+    /// Offset of the last publication that it was given.
+    pub position: u64,
+    pub encoding: Encoding,
+    pub positioned: bool,
+    pub join_leave: bool,
+    pub announced: Announced,
+    /// None: it does not want deltas. Some: whether it has seen the publication before the next.
+    pub delta: Option<bool>,
+    /// It stood below the room when last compared.
+    suspected: bool,
+}
+
+impl Member {
+    /// One that has just entered at `position`.
+    pub fn new(
+        seat: Rc<dyn Seat>,
+        number: SubscriptionNumber,
+        info: Arc<ClientInfo>,
+        position: u64,
+        wishes: &Wishes,
+        knows_last: bool,
+    ) -> Self {
+        Self {
+            encoding: seat.encoding(),
+            seat,
+            number,
+            info,
+            position,
+            positioned: wishes.positioned,
+            join_leave: wishes.join_leave,
+            announced: wishes.announced,
+            delta: wishes.delta.then_some(knows_last),
+            suspected: false,
+        }
+    }
+}
+
+/// What a delivery came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// Members that were given the message, and the bytes of all copies.
+    pub copies: u64,
+    pub bytes: u64,
+    /// Members for which something before it was missing.
+    pub broken: Vec<SeatId>,
+    /// Members whose frames can't carry it.
+    pub unable: Vec<SeatId>,
+}
+
+/// Everybody here.
+#[derive(Default)]
+pub struct Members {
+    all: HashMap<SeatId, Member>,
+}
+
+impl Members {
+    pub fn enter(&mut self, id: SeatId, member: Member) {
+        self.all.insert(id, member);
+    }
+
+    /// Removes the member if this is still the subscription that it speaks of.
+    pub fn leave(&mut self, id: SeatId, number: SubscriptionNumber) -> Option<Member> {
+        match self.all.get(&id) {
+            Some(member) if member.number == number => self.all.remove(&id),
+            _ => None,
+        }
+    }
+
+    pub fn get(&self, id: SeatId) -> Option<&Member> {
+        self.all.get(&id)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (SeatId, &Member)> {
+        self.all.iter().map(|(id, member)| (*id, member))
+    }
+
+    /// Gives a publication to everybody for whom it is next.
+    pub fn deliver(&mut self, broadcast: &Broadcast) -> Delivered {
+        let mut done = Delivered::default();
+        let offset = broadcast.publication.offset;
+        for (id, member) in &mut self.all {
+            if offset > 0 && offset <= member.position {
+                continue;
+            }
+            if offset > 0 && member.positioned && offset != member.position + 1 {
+                done.broken.push(*id);
+                continue;
+            }
+            let shape = match member.delta {
+                None => Shape::Plain,
+                Some(false) => Shape::Full,
+                Some(true) => Shape::Delta,
+            };
+            match broadcast.bytes(member.encoding, shape) {
+                Ok(bytes) => {
+                    done.copies += 1;
+                    done.bytes += bytes.len() as u64;
+                    member.seat.push(bytes);
+                    member.position = offset;
+                    if let Some(has_seen_last) = &mut member.delta {
+                        *has_seen_last = true;
+                    }
+                }
+                Err(_) => done.unable.push(*id),
+            }
+        }
+        done
+    }
+
+    /// Gives a join or leave to those who asked for it.
+    pub fn announce(&self, push: &Push) {
+        let mut encoded: [Option<Bytes>; 2] = [None, None];
+        for member in self.all.values().filter(|m| m.join_leave) {
+            let slot = &mut encoded[(member.encoding == Encoding::Protobuf) as usize];
+            if slot.is_none() {
+                *slot = member.encoding.push(push).ok();
+            }
+            if let Some(bytes) = slot {
+                member.seat.push(bytes.clone());
+            }
+        }
+    }
+
+    /// Compares everybody with where the room stands. Who is behind twice in a row is told.
+    pub fn behind(&mut self, top: u64) -> Vec<SeatId> {
+        let mut behind = Vec::new();
+        for (id, member) in &mut self.all {
+            let lags = member.positioned && member.position < top;
+            if lags && member.suspected {
+                behind.push(*id);
+            }
+            member.suspected = lags;
+        }
+        behind
+    }
+
+    /// Everybody whose position means nothing any more.
+    pub fn positioned(&self) -> Vec<SeatId> {
+        self.all.iter().filter(|(_, m)| m.positioned).map(|(id, _)| *id).collect()
+    }
+}
+
+/// A join or leave as a push.
+pub fn announcement(channel: crate::ids::Channel, event: Event) -> Push {
+    Push { channel, event }
+}

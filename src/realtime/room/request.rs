@@ -1,0 +1,100 @@
+//! What a room is asked, and what it hears back from the journal.
+
+use std::sync::Arc;
+
+use actix::Message;
+use tokio::sync::oneshot;
+
+use super::seat::{Identity, SeatId, SubscriptionNumber, Wishes};
+use crate::{
+    protocol::{Payload, Position, Publication, reply::PresenceResult},
+    realtime::journal::{Appended, Key, Page, Unavailable, Version, writer::Answer},
+};
+
+/// Everything that the outside asks of a room.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub enum Request {
+    Subscribe(Box<Subscribe>),
+    Leave(Leave),
+    Publish(Box<Publish>),
+    Presence(oneshot::Sender<PresenceResult>),
+    PresenceStats(oneshot::Sender<PresenceStats>),
+    /// The members of one worker, from its hub: after a room or hub was restarted.
+    Census(super::hub::Census),
+}
+
+/// Asks to enter. Answered through the member's hub, by a reply and a [`Notice`](super::seat::Notice).
+pub struct Subscribe {
+    pub who: Identity,
+    pub wishes: Wishes,
+    /// Where it stood; some if it wants to recover.
+    pub recover: Option<Position>,
+    /// What to do if it can't.
+    pub else_refuse: bool,
+    /// Goes into the result as it is.
+    pub data: Payload,
+    /// Seconds until its subscription token expires, if it does.
+    pub ttl: Option<u32>,
+    /// The command to reply to; none for a server-side subscription.
+    pub command: Option<u32>,
+}
+
+/// Says good-bye.
+pub struct Leave {
+    pub seat: SeatId,
+    pub number: SubscriptionNumber,
+    /// The `unsubscribe` command to reply to, if that is why.
+    pub command: Option<u32>,
+}
+
+/// Asks to publish. What becomes of it goes to `answer`.
+pub struct Publish {
+    pub publication: Arc<Publication>,
+    pub key: Option<Key>,
+    pub version: Option<Version>,
+    /// Deliver without a place in history, even if the channel has one.
+    pub skip_history: bool,
+    pub answer: Answer,
+}
+
+/// How many are in a channel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PresenceStats {
+    pub clients: u32,
+    pub users: u32,
+}
+
+/// A page that the room asked its journal for.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct PageRead {
+    pub asked: Asked,
+    pub page: Result<Page, Unavailable>,
+}
+
+/// What a page is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Asked {
+    /// Where the channel stands.
+    Top,
+    /// What lies between the room and what it holds.
+    Gap,
+    /// What a returning member missed: its ticket.
+    Missed(u64),
+}
+
+/// Time to look after itself.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Tick;
+
+/// Nothing comes after this in the mailbox but what the journal still says.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct End;
+
+/// What a publisher into a channel without history is told.
+pub(super) fn unnumbered() -> Appended {
+    Appended::New(Position::default())
+}

@@ -1,0 +1,105 @@
+//! The connections of one worker thread and their deadlines: what hub and sessions of that thread share.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    seat::{Seat, SeatId, WorkerIndex},
+    wheel::{Wheel, WorkerTime},
+};
+
+/// Never crosses threads; borrowed for the length of one call only.
+pub struct Roster {
+    worker: WorkerIndex,
+    born: Instant,
+    inner: RefCell<Inner>,
+}
+
+struct Inner {
+    count: u64,
+    seats: HashMap<SeatId, Rc<dyn Seat>>,
+    wheel: Wheel<SeatId>,
+}
+
+impl Roster {
+    /// An empty one.
+    pub fn new(worker: WorkerIndex) -> Rc<Self> {
+        Rc::new(Self {
+            worker,
+            born: Instant::now(),
+            inner: RefCell::new(Inner {
+                count: 0,
+                seats: HashMap::new(),
+                wheel: Wheel::new(Duration::ZERO),
+            }),
+        })
+    }
+
+    /// Which worker thread this is.
+    pub fn worker(&self) -> WorkerIndex {
+        self.worker
+    }
+
+    /// A new connection: draws its id.
+    pub fn enter(&self, seat: impl FnOnce(SeatId) -> Rc<dyn Seat>) -> SeatId {
+        let id = {
+            let mut inner = self.inner.borrow_mut();
+            inner.count += 1;
+            SeatId::new(self.worker, inner.count)
+        };
+        let seat = seat(id);
+        self.inner.borrow_mut().seats.insert(id, seat);
+        id
+    }
+
+    /// A connection is gone.
+    pub fn leave(&self, id: SeatId) {
+        let gone = self.inner.borrow_mut().seats.remove(&id);
+        drop(gone);
+    }
+
+    /// The connection of that id, if it is still there.
+    pub fn seat(&self, id: SeatId) -> Option<Rc<dyn Seat>> {
+        self.inner.borrow().seats.get(&id).cloned()
+    }
+
+    /// All connections.
+    pub fn ids(&self) -> Vec<SeatId> {
+        self.inner.borrow().seats.keys().copied().collect()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.inner.borrow().seats.len()
+    }
+
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The worker's clock.
+    pub fn now(&self) -> WorkerTime {
+        self.inner.borrow().wheel.now()
+    }
+
+    /// Asks for [`Seat::due`] at that time.
+    pub fn wake(&self, id: SeatId, at: WorkerTime) {
+        self.inner.borrow_mut().wheel.wake(id, at);
+    }
+
+    /// Once a turn, by the hub: wakes whose time has come. Returns how late the turn was.
+    pub(super) fn tick(&self) -> Duration {
+        let (due, late) = self.inner.borrow_mut().wheel.tick(self.born.elapsed());
+        for id in due {
+            if let Some(seat) = self.seat(id) {
+                seat.due();
+            }
+        }
+        late
+    }
+}

@@ -1,1 +1,5 @@
-//! (to be written)
+//! The ground under everything: settings, tokens, metrics, failpoints. Knows nothing of channels or people.
+
+pub mod failpoint;
+pub mod metrics;
+pub mod tokens;

@@ -90,3 +90,12 @@ pub struct Publication {
     /// Whether it may be sent as a delta against its predecessor to members that asked for that.
     pub delta: bool,
 }
+
+impl From<crate::platform::tokens::Attached> for Payload {
+    fn from(attached: crate::platform::tokens::Attached) -> Self {
+        match attached {
+            crate::platform::tokens::Attached::Json(bytes) => Self::json(bytes),
+            crate::platform::tokens::Attached::Binary(bytes) => Self::inspect(bytes),
+        }
+    }
+}

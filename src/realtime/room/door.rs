@@ -43,6 +43,11 @@ impl Door {
         self.at.as_ref()
     }
 
+    /// One that goes on from a position, or from nothing.
+    pub fn standing(at: Option<Position>) -> Self {
+        Self { at, ..Self::default() }
+    }
+
     /// Forgets where it stands; what arrives is held until the next page says.
     pub fn forget(&mut self) {
         self.at = None;
@@ -92,6 +97,7 @@ impl Door {
             self.drop_held();
             return Verdict::NewHistory;
         }
+        self.highest = self.highest.max(page.top);
         let mut next = Vec::new();
         for publication in &page.publications {
             if publication.offset == at.offset + 1 {

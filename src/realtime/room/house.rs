@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     ids::Channel,
+    platform::metrics::Metrics,
     protocol::{Epoch, reply::PresenceResult},
     realtime::{
         directory::{Absent, Directory, Full, Life},
@@ -61,7 +62,7 @@ pub struct House {
     workers: OnceLock<Vec<Worker>>,
     rules_of: RulesOf,
     journals: Journals,
-    pub(super) metrics: super::tally::Tally,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) recovery: Limits,
     /// Bytes of recent publications that a room keeps.
     pub(super) ring_bytes: usize,
@@ -76,7 +77,7 @@ impl House {
     pub fn new(
         rules_of: RulesOf,
         journals: Journals,
-        metrics: super::tally::Tally,
+        metrics: Arc<Metrics>,
         recovery: Limits,
         ring_bytes: usize,
     ) -> Arc<Self> {
@@ -107,6 +108,14 @@ impl House {
     /// A member is gone. Never refused: at most one for each that entered.
     pub fn good_bye(&self, channel: &Channel, leave: Leave) {
         self.rooms.must_send_if_there(channel, Request::Leave(leave));
+    }
+
+    /// Time for the room to look after itself. A room too full to hear it is not asleep.
+    pub(super) fn tick(&self, channel: &Channel) {
+        if let Err(Absent::Full(_)) = self.rooms.send_if_there(channel, Request::Tick) {
+            let home = self.home(channel);
+            self.must_tell(home, ToHub::WakeRoom { channel: channel.clone() });
+        }
     }
 
     /// Tells the room something it asked for. Never refused, for the same reason.
@@ -191,12 +200,16 @@ impl House {
         self.rooms.gone(channel, life, |life| self.start(channel, life));
     }
 
+    /// The worker thread on which the room of that channel lives.
+    fn home(&self, channel: &Channel) -> WorkerIndex {
+        self.rooms.spread(channel) % self.workers().len().max(1)
+    }
+
     fn start(self: &Arc<Self>, channel: &Channel, life: Life) -> Addr<Room> {
-        let workers = self.workers();
-        let home = self.rooms.spread(channel) % workers.len().max(1);
+        let (workers, home) = (self.workers(), self.home(channel));
         let (house, channel) = (self.clone(), channel.clone());
         supervisor::start("room", &workers[home].arbiter, move |ctx| {
-            Room::new(house, channel, life, ctx)
+            Room::new(house, channel, life, home, ctx)
         })
     }
 

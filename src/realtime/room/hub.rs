@@ -4,7 +4,7 @@
 //! thread. Entering and leaving come in the same queue as deliveries, so a member gets exactly what
 //! follows the position that its subscribe reply named.
 
-use std::{collections::HashMap, rc::Rc, sync::Arc};
+use std::{collections::HashMap, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, Supervised};
 
@@ -14,21 +14,19 @@ use super::{
     members::{Member, Members, announcement},
     request::{Leave, Request},
     roster::Roster,
-    seat::{Identity, Notice, SeatId, SubscriptionNumber, WorkerIndex, Wishes},
+    seat::{Identity, Notice, SeatId, SubscriptionNumber, Wishes, WorkerIndex},
     wheel::TURN,
 };
 use crate::{
     ids::Channel,
-    protocol::{
-        Close, Outcome, Reply,
-        push::Event,
-        refusal::Refusal,
-        reply::SubscribeResult,
-    },
+    protocol::{Close, Outcome, Reply, push::Event, refusal::Refusal, reply::SubscribeResult},
 };
 
 /// Messages a hub takes before rooms have to hold back. A room that is refused compares positions later.
 const MAILBOX: usize = 64 * 1024;
+
+/// How often a room compares its members with itself, and looks whether it can sleep.
+const LOOK_AFTER: Duration = Duration::from_secs(15);
 
 /// What rooms tell a hub.
 #[derive(Message)]
@@ -50,6 +48,8 @@ pub enum ToHub {
     Expel { channel: Channel },
     /// Say who is here.
     Count { channel: Channel },
+    /// Wake the room of this worker a while from now.
+    WakeRoom { channel: Channel },
     /// Close all connections, so many at a time.
     Drain { batch: usize },
 }
@@ -88,8 +88,12 @@ impl Hub {
 
     fn keep_time(&self, ctx: &mut Context<Self>) {
         ctx.run_interval(TURN, |hub, _| {
-            let late = hub.roster.tick();
-            hub.house.metrics.turned(hub.roster.worker(), late, hub.roster.len());
+            let (rooms, late) = hub.roster.tick();
+            for channel in rooms {
+                hub.house.tick(&channel);
+            }
+            let lag = hub.house.metrics.event_loop_lag_seconds.code(hub.roster.worker() as u32);
+            lag.observe(late.as_secs_f64());
         });
     }
 
@@ -127,9 +131,8 @@ impl Hub {
         self.remove(&channel, id, number);
         let Some(seat) = self.roster.seat(id) else { return };
         if let Some(command) = command
-            && let Ok(bytes) = seat
-                .encoding()
-                .reply(&Reply { id: command, outcome: Outcome::Unsubscribe })
+            && let Ok(bytes) =
+                seat.encoding().reply(&Reply { id: command, outcome: Outcome::Unsubscribe })
         {
             seat.push(bytes);
         }
@@ -148,14 +151,16 @@ impl Hub {
     fn deliver(&mut self, broadcast: &Broadcast) {
         let Some(members) = self.channels.get_mut(&broadcast.channel) else { return };
         let done = members.deliver(broadcast);
-        self.house.metrics.fanned_out(done.copies, done.bytes, broadcast.since.elapsed());
+        let metrics = &self.house.metrics;
+        metrics.messages_out_total.inc_by(done.copies);
+        metrics.fan_out_seconds.observe(broadcast.since.elapsed().as_secs_f64());
         for id in done.unable {
             if let Some(seat) = self.roster.seat(id) {
                 seat.notice(Notice::Close(Close::INAPPROPRIATE_PROTOCOL));
             }
         }
         if !done.broken.is_empty() {
-            self.house.metrics.order_broken(done.broken.len());
+            self.house.metrics.order_broken_total.inc_by(done.broken.len() as u64);
             self.send_back(&broadcast.channel, done.broken);
         }
     }
@@ -231,7 +236,7 @@ impl Handler<ToHub> for Hub {
             ToHub::Stand { channel, top } => {
                 let Some(members) = self.channels.get_mut(&channel) else { return };
                 let behind = members.behind(top);
-                self.house.metrics.members_behind(behind.len());
+                self.house.metrics.member_behind_total.inc_by(behind.len() as u64);
                 self.send_back(&channel, behind);
             }
             ToHub::Expel { channel } => {
@@ -240,6 +245,7 @@ impl Handler<ToHub> for Hub {
                 self.send_back(&channel, all);
             }
             ToHub::Count { channel } => self.count(channel),
+            ToHub::WakeRoom { channel } => self.roster.wake_room(channel, LOOK_AFTER),
             ToHub::Drain { batch } => self.drain(batch),
         }
     }

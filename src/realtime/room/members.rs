@@ -91,10 +91,6 @@ impl Members {
         self.all.is_empty()
     }
 
-    pub fn len(&self) -> usize {
-        self.all.len()
-    }
-
     pub fn iter(&self) -> impl Iterator<Item = (SeatId, &Member)> {
         self.all.iter().map(|(id, member)| (*id, member))
     }

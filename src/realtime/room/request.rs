@@ -22,6 +22,8 @@ pub enum Request {
     PresenceStats(oneshot::Sender<PresenceStats>),
     /// The members of one worker, from its hub: after a room or hub was restarted.
     Census(super::hub::Census),
+    /// Time to look after itself.
+    Tick,
 }
 
 /// Asks to enter. Answered through the member's hub, by a reply and a [`Notice`](super::seat::Notice).
@@ -83,11 +85,6 @@ pub(super) enum Asked {
     /// What a returning member missed: its ticket.
     Missed(u64),
 }
-
-/// Time to look after itself.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct Tick;
 
 /// Nothing comes after this in the mailbox but what the journal still says.
 #[derive(Message)]

@@ -1,8 +1,9 @@
 //! The last publications of a room, so that members who come back need not ask the journal. Pure.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use super::broadcast::Broadcast;
+use crate::{ids::Channel, protocol::Position, realtime::journal::Page};
 
 /// A run of publications without gap, bounded in bytes; the oldest go first.
 #[derive(Debug)]
@@ -38,6 +39,24 @@ impl Ring {
         let oldest = self.recent.front()?.publication.offset;
         let skip = (offset + 1).checked_sub(oldest)?;
         Some(self.recent.iter().skip(skip as usize))
+    }
+
+    /// Takes over a page that reaches to where the room stands, if it goes further back than the ring.
+    pub fn warm(&mut self, at: &Position, page: &Page, channel: &Channel) {
+        let reaches = page.epoch == at.epoch
+            && page.publications.last().is_some_and(|p| p.offset == at.offset);
+        let oldest = self.recent.front().map_or(u64::MAX, |b| b.publication.offset);
+        if !reaches || page.publications.first().is_none_or(|p| p.offset >= oldest) {
+            return;
+        }
+        self.clear();
+        let now = Instant::now();
+        let mut previous = None;
+        for publication in &page.publications {
+            let (channel, said) = (channel.clone(), publication.clone());
+            self.push(Arc::new(Broadcast::new(channel, said, &at.epoch, previous, now)));
+            previous = Some(publication);
+        }
     }
 
     /// The newest of all.

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::ids::Channel;
+
 use super::{
     seat::{Seat, SeatId, WorkerIndex},
     wheel::{Wheel, WorkerTime},
@@ -22,7 +24,13 @@ pub struct Roster {
 struct Inner {
     count: u64,
     seats: HashMap<SeatId, Rc<dyn Seat>>,
-    wheel: Wheel<SeatId>,
+    wheel: Wheel<Sleeper>,
+}
+
+/// Who asked to be woken.
+enum Sleeper {
+    Seat(SeatId),
+    Room(Channel),
 }
 
 impl Roster {
@@ -89,17 +97,30 @@ impl Roster {
 
     /// Asks for [`Seat::due`] at that time.
     pub fn wake(&self, id: SeatId, at: WorkerTime) {
-        self.inner.borrow_mut().wheel.wake(id, at);
+        self.inner.borrow_mut().wheel.wake(Sleeper::Seat(id), at);
     }
 
-    /// Once a turn, by the hub: wakes whose time has come. Returns how late the turn was.
-    pub(super) fn tick(&self) -> Duration {
+    /// Files a room to be handed out by a tick after that time.
+    pub(super) fn wake_room(&self, channel: Channel, after: Duration) {
+        let mut inner = self.inner.borrow_mut();
+        let at = inner.wheel.now() + after;
+        inner.wheel.wake(Sleeper::Room(channel), at);
+    }
+
+    /// Once a turn, by the hub: wakes connections whose time has come, hands out rooms, says how late it was.
+    pub(super) fn tick(&self) -> (Vec<Channel>, Duration) {
         let (due, late) = self.inner.borrow_mut().wheel.tick(self.born.elapsed());
-        for id in due {
-            if let Some(seat) = self.seat(id) {
-                seat.due();
+        let mut rooms = Vec::new();
+        for sleeper in due {
+            match sleeper {
+                Sleeper::Seat(id) => {
+                    if let Some(seat) = self.seat(id) {
+                        seat.due();
+                    }
+                }
+                Sleeper::Room(channel) => rooms.push(channel),
             }
         }
-        late
+        (rooms, late)
     }
 }

@@ -1,0 +1,21 @@
+//! One channel on this node: its actor, the door that keeps order, and the hubs that carry to members.
+
+pub mod seat;
+
+pub mod request;
+
+pub mod house;
+
+mod actor;
+mod broadcast;
+mod catch_up;
+mod door;
+mod members;
+mod people;
+mod ring;
+
+pub mod hub;
+pub mod roster;
+pub mod wheel;
+
+pub use catch_up::Limits;

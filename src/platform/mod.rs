@@ -2,4 +2,5 @@
 
 pub mod failpoint;
 pub mod metrics;
+pub mod settings;
 pub mod tokens;

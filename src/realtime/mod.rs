@@ -2,4 +2,5 @@
 
 pub mod directory;
 pub mod journal;
+pub mod namespace;
 pub mod room;

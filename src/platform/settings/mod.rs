@@ -1,0 +1,106 @@
+//! What can be set: one struct a section, each field with its doc and its default; passed in, never global.
+//!
+//! Layers, the later ones win: built in (written down in `config/default.toml`), a file, variables
+//! `FANFARE_...`, flags. See [`load`].
+
+mod channel;
+mod client;
+mod http;
+mod journal;
+mod layers;
+mod print;
+mod problem;
+mod process;
+mod section;
+mod token;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use channel::{Channels, DataFormat, NamedNamespace, Namespace, RecoveryMode};
+pub use client::{Client, PersonalChannel};
+pub use http::{HttpApi, HttpServer, Operator, WebSocket};
+pub use journal::Journal;
+pub use layers::{Flag, Loaded, Sources, load};
+pub use print::{default_file, effective};
+pub use problem::{BadSettings, Origin, Problem};
+pub use process::{Log, Shutdown};
+pub use token::{SubscriptionToken, Token};
+pub use value::{Secret, Size, parse_duration, show_duration};
+
+use std::path::{Path, PathBuf};
+
+use section::{Wrong, section};
+
+section! {
+    /// Everything that can be set.
+    #[check(check_together)]
+    pub struct Settings {
+        /// The directory of the journal, of the secrets generated for development and of the lock
+        /// that keeps a second node out. Created if it is not there.
+        pub data_dir: String = "./data".into(),
+        /// Where clients and backends come in.
+        pub http_server: HttpServer = HttpServer::default(),
+        /// Where operators look.
+        pub operator: Operator = Operator::default(),
+        /// Connections of clients.
+        pub client: Client = Client::default(),
+        /// WebSocket frames.
+        pub websocket: WebSocket = WebSocket::default(),
+        /// Channels and their namespaces.
+        pub channel: Channels = Channels::default(),
+        /// The server API.
+        pub http_api: HttpApi = HttpApi::default(),
+        /// Where durable channels are kept.
+        pub journal: Journal = Journal::default(),
+        /// The way out.
+        pub shutdown: Shutdown = Shutdown::default(),
+        /// Log lines.
+        pub log: Log = Log::default(),
+    }
+}
+
+impl Settings {
+    /// The data directory.
+    pub fn data_dir(&self) -> &Path {
+        Path::new(&self.data_dir)
+    }
+
+    /// The journal's file.
+    pub fn journal_path(&self) -> PathBuf {
+        match self.journal.path.as_str() {
+            "" => self.data_dir().join("fanfare.db"),
+            path => path.into(),
+        }
+    }
+
+    /// The keys that subscription tokens are verified with.
+    pub fn subscription_token_keys(&self) -> &Token {
+        let own = &self.client.subscription_token;
+        if own.enabled { &own.keys } else { &self.client.token }
+    }
+}
+
+/// What one section can't see alone.
+fn check_together(settings: &Settings, wrong: &mut Wrong) {
+    wrong.unless(!settings.data_dir.is_empty(), "data_dir", "the path of a directory");
+    let (public, operator) = (&settings.http_server, &settings.operator);
+    wrong.unless(
+        !operator.enabled || operator.port == 0 || operator.port != public.port,
+        "operator.port",
+        "another port than http_server.port",
+    );
+    let personal = &settings.client.subscribe_to_user_personal_channel;
+    let name = &personal.personal_channel_namespace;
+    wrong.unless(
+        name.is_empty() || settings.channel.namespaces.iter().any(|known| known.name == *name),
+        "client.subscribe_to_user_personal_channel.personal_channel_namespace",
+        "the name of one of channel.namespaces, or nothing",
+    );
+    wrong.unless(
+        settings.websocket.message_size_limit <= settings.client.queue_max_size.bytes(),
+        "websocket.message_size_limit",
+        format!("at most client.queue_max_size ({})", settings.client.queue_max_size),
+    );
+}

@@ -1,1 +1,9 @@
-//! (to be written)
+//! Where the outside touches us: knows HTTP and who is asking, decides nothing.
+
+pub mod handshake;
+pub mod identity;
+pub mod limits;
+pub mod listener;
+pub mod ops;
+pub mod routes;
+pub mod socket;

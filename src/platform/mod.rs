@@ -2,6 +2,7 @@
 
 pub mod data_dir;
 pub mod failpoint;
+pub mod glob;
 pub mod metrics;
 pub mod open_files;
 pub mod settings;

@@ -111,3 +111,6 @@ async fn worker(count: &AtomicUsize, start: &OnWorkerStart) -> Accept {
     let cell = ACCEPT.with(Rc::clone);
     cell.get_or_init(|| start(count.fetch_add(1, Relaxed))).await.clone()
 }
+
+#[cfg(test)]
+mod tests;

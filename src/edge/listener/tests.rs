@@ -155,7 +155,6 @@ fn refused_upgrades_get_a_whole_answer_and_reach_no_session() {
         (upgrade("/connection/websocket", "").replace("version: 13", "version: 7"), 426),
         ("CONNECT example.com:443 HTTP/1.1\r\nhost: example.com\r\n\r\n".into(), 404),
     ] {
-        // With bytes behind it: unread input must not turn the answer into a reset.
         let answer = server.whole_answer(format!("{request}and more").as_bytes());
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}{answer}");
         assert!(answer.ends_with('\n'), "{answer}");

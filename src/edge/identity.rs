@@ -1,5 +1,9 @@
 //! Who is asking: pages by their origin, programs by their API key.
 
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+
 use crate::platform::glob::Glob;
 
 /// Which web pages may open a socket here.
@@ -53,9 +57,63 @@ fn is_loopback(authority: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
+/// The keys of programs that may use the server API.
+#[derive(Clone)]
+pub enum ApiKeys {
+    /// Whoever reaches the port: for tests, and behind something that asks for itself.
+    Anyone,
+    /// Holders of one of these; of none, nobody.
+    Holders(Vec<String>),
+}
+
+impl ApiKeys {
+    /// Whether the holder of `key` may ask. Takes the same time for every wrong key of a length.
+    pub fn admit(&self, key: Option<&str>) -> bool {
+        match (self, key) {
+            (Self::Anyone, _) => true,
+            (Self::Holders(keys), Some(key)) => {
+                let same = |known: &String| {
+                    !known.is_empty() && bool::from(known.as_bytes().ct_eq(key.as_bytes()))
+                };
+                // No short cut: which of the keys it was shows in no time either.
+                keys.iter().fold(false, |found, known| found | same(known))
+            }
+            (Self::Holders(_), None) => false,
+        }
+    }
+}
+
+impl fmt::Debug for ApiKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anyone => f.write_str("Anyone"),
+            Self::Holders(keys) => write!(f, "Holders({} keys, ***)", keys.len()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_whole_key_opens_the_api() {
+        let keys = ApiKeys::Holders(vec!["secret".into(), "other".into()]);
+        for (key, opens) in [
+            (Some("secret"), true),
+            (Some("other"), true),
+            (Some("secre"), false),
+            (Some("Secret"), false),
+            (Some(""), false),
+            (None, false),
+        ] {
+            assert_eq!(keys.admit(key), opens, "{key:?}");
+        }
+        assert!(!ApiKeys::Holders(vec![]).admit(Some("")));
+        assert!(!ApiKeys::Holders(vec![String::new()]).admit(Some("")));
+        assert!(ApiKeys::Anyone.admit(None));
+        assert!(!format!("{keys:?}").contains("secret"));
+    }
 
     #[test]
     fn by_default_pages_of_this_host_and_of_the_own_machine_may() {

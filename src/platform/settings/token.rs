@@ -28,8 +28,13 @@ section! {
         pub audience: String = String::new(),
         /// If set, what one `aud` of a token must match as a whole.
         pub audience_regex: String = String::new(),
+        /// In place of `audience`: a regular expression that one `aud` of a token must match as a
+        /// whole.
+        pub audience_regex: String = String::new(),
         /// If set, the `iss` that a token must have.
         pub issuer: String = String::new(),
+        /// In place of `issuer`: a regular expression that the `iss` of a token must match as a whole.
+        pub issuer_regex: String = String::new(),
         /// If set, what the `iss` of a token must match as a whole.
         pub issuer_regex: String = String::new(),
         /// The claim that names the user. Empty: `sub`.

@@ -1,6 +1,10 @@
 //! The ground under everything: settings, tokens, metrics, failpoints. Knows nothing of channels or people.
 
+pub mod data_dir;
 pub mod failpoint;
+pub mod glob;
 pub mod metrics;
+pub mod open_files;
 pub mod settings;
+pub mod telemetry;
 pub mod tokens;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{
+    kinds::{Size, show_duration},
     section::{Wrong, section},
     token::{SubscriptionToken, Token},
-    value::{Size, show_duration},
 };
 
 section! {

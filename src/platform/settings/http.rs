@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
+    kinds::Secret,
     section::{Wrong, section},
-    value::Secret,
 };
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
+    kinds::Size,
     section::{Wrong, section},
-    value::Size,
 };
 
 section! {

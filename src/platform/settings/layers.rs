@@ -48,6 +48,9 @@ pub struct Loaded {
 /// The variable that names the settings file.
 const CONFIG: &str = "FANFARE_CONFIG";
 
+/// What comes after `FANFARE_` in variables that are no settings: read by verbs, or by tests.
+const OTHER: [&str; 3] = ["CONFIG", "FAILPOINTS", "LOAD_"];
+
 impl Sources {
     /// The file of a flag or else of `FANFARE_CONFIG`, and the environment.
     pub fn new(
@@ -117,7 +120,7 @@ impl Laying {
 
     fn variable(&mut self, name: &str, text: &str) {
         let Some(rest) = name.strip_prefix("FANFARE_") else { return };
-        if name != CONFIG && !is_service_link(name, text) {
+        if !OTHER.iter().any(|other| rest.starts_with(other)) && !is_service_link(name, text) {
             let key = rest.to_lowercase().replace("__", ".");
             self.text(&key, text, &Origin::Variable(name.into()));
         }

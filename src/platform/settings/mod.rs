@@ -7,6 +7,7 @@ mod channel;
 mod client;
 mod http;
 mod journal;
+mod kinds;
 mod layers;
 mod print;
 mod problem;
@@ -22,12 +23,12 @@ pub use channel::{Channels, DataFormat, NamedNamespace, Namespace, RecoveryMode}
 pub use client::{Client, PersonalChannel};
 pub use http::{HttpApi, HttpServer, Operator, WebSocket};
 pub use journal::Journal;
+pub use kinds::{Secret, Size, parse_duration, show_duration};
 pub use layers::{Flag, Loaded, Sources, load};
 pub use print::{default_file, effective};
 pub use problem::{BadSettings, Origin, Problem};
 pub use process::{Log, Shutdown};
 pub use token::{SubscriptionToken, Token};
-pub use value::{Secret, Size, parse_duration, show_duration};
 
 use std::path::{Path, PathBuf};
 
@@ -61,6 +62,11 @@ section! {
     }
 }
 
+/// The setting that signs tokens.
+pub const TOKEN_SECRET: &str = "client.token.hmac_secret_key";
+/// The setting that opens the server API.
+pub const API_KEY: &str = "http_api.key";
+
 impl Settings {
     /// The data directory.
     pub fn data_dir(&self) -> &Path {
@@ -73,6 +79,13 @@ impl Settings {
             "" => self.data_dir().join("fanfare.db"),
             path => path.into(),
         }
+    }
+
+    /// Which secrets nobody has set, so that a node takes generated ones: keys of settings.
+    pub fn generated_needed(&self) -> Vec<&'static str> {
+        let token = (!self.client.token.has_key()).then_some(TOKEN_SECRET);
+        let api = self.http_api.all_keys().next().is_none() && !self.http_api.insecure;
+        token.into_iter().chain(api.then_some(API_KEY)).collect()
     }
 
     /// The keys that subscription tokens are verified with.
@@ -90,6 +103,15 @@ fn check_together(settings: &Settings, wrong: &mut Wrong) {
         !operator.enabled || operator.port == 0 || operator.port != public.port,
         "operator.port",
         "another port than http_server.port",
+    );
+    let lacking = settings.generated_needed();
+    wrong.unless(
+        public.address.to_canonical().is_loopback() || lacking.is_empty(),
+        "http_server.address",
+        format!(
+            "a loopback address, or beside it {}: generated ones are for development",
+            lacking.join(" and ")
+        ),
     );
     let personal = &settings.client.subscribe_to_user_personal_channel;
     let name = &personal.personal_channel_namespace;

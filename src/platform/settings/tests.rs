@@ -110,12 +110,13 @@ fn a_slip_of_the_pen_is_told_with_what_was_meant() {
 }
 
 #[test]
-fn variables_of_a_container_scheduler_are_let_be() {
+fn variables_of_schedulers_and_of_other_verbs_are_let_be() {
     from_env(&[
         ("FANFARE_PORT", "tcp://10.0.0.7:8000"),
         ("FANFARE_SERVICE_HOST", "10.0.0.7"),
         ("FANFARE_SERVICE_PORT_HTTP", "8000"),
         ("FANFARE_PORT_8000_TCP_ADDR", "10.0.0.7"),
+        ("FANFARE_LOAD_SECRET", "x"),
     ])
     .unwrap();
 }
@@ -163,7 +164,6 @@ fn what_does_not_fit_together_is_told_with_both_names() {
         ("FANFARE_CLIENT__QUEUES_MAX_SIZE", "1KiB", "client.queues_max_size: expected at least"),
         ("FANFARE_CLIENT__ALLOWED_ORIGINS", "[\"\"]", "client.allowed_origins: expected patterns"),
         ("FANFARE_CLIENT__TOKEN__RSA_PUBLIC_KEY", "x", "client.token.rsa_public_key: expected a"),
-        ("FANFARE_CLIENT__TOKEN__LEEWAY", "1h", "client.token.leeway: expected at most 10m"),
         (
             "FANFARE_CLIENT__SUBSCRIPTION_TOKEN__ENABLED",
             "true",
@@ -258,6 +258,22 @@ fn a_file_that_is_not_there_or_no_toml_is_told_by_name_and_line() {
     let message =
         load(&Sources { file: Some(file.clone().into()), ..Sources::default() }).unwrap_err();
     assert!(message.to_string().starts_with(&format!("{file}: line 3 is no TOML: ")), "{message}");
+}
+
+#[test]
+fn beyond_loopback_it_takes_secrets_of_your_own() {
+    let token = ("FANFARE_CLIENT__TOKEN__HMAC_SECRET_KEY", "x");
+    let api = ("FANFARE_HTTP_API__KEY", "y");
+    for beyond in ["0.0.0.0", "::", "192.168.1.2"] {
+        let address = ("FANFARE_HTTP_SERVER__ADDRESS", beyond);
+        for given in [&[address][..], &[address, token], &[address, api]] {
+            let message = complaint(given);
+            let expected = "http_server.address: expected a loopback address, or beside it ";
+            assert!(message.starts_with(expected), "{message}");
+        }
+        from_env(&[address, token, api]).unwrap();
+    }
+    from_env(&[("FANFARE_HTTP_SERVER__ADDRESS", "::1")]).unwrap();
 }
 
 #[test]

@@ -1,15 +1,14 @@
 //! Settings of tokens: who may have signed them and what they must say.
 
-use std::time::Duration;
-
 use super::{
+    kinds::Secret,
     section::{AsShape, Field, Section, Wrong, section},
-    value::Secret,
 };
 
 section! {
     /// Keys and claims of connection tokens (JWT). Several kinds of keys may be set: a token picks
-    /// by its `alg`, and a key is only ever used for the algorithms of its own kind.
+    /// by its `alg`, and a key is only ever used for the algorithms of its own kind. The clock of
+    /// whoever signs may be off by 60 s.
     #[check(Token::check_keys)]
     pub struct Token {
         /// Secret of HS256, HS384 and HS512. Empty, and no other key set: the one generated in the
@@ -27,12 +26,19 @@ section! {
         pub ed25519_public_key: String = String::new(),
         /// If set, the `aud` that a token must have.
         pub audience: String = String::new(),
+        /// If set, what one `aud` of a token must match as a whole.
+        pub audience_regex: String = String::new(),
+        /// In place of `audience`: a regular expression that one `aud` of a token must match as a
+        /// whole.
+        pub audience_regex: String = String::new(),
         /// If set, the `iss` that a token must have.
         pub issuer: String = String::new(),
+        /// In place of `issuer`: a regular expression that the `iss` of a token must match as a whole.
+        pub issuer_regex: String = String::new(),
+        /// If set, what the `iss` of a token must match as a whole.
+        pub issuer_regex: String = String::new(),
         /// The claim that names the user. Empty: `sub`.
         pub user_id_claim: String = String::new(),
-        /// How far the clock of whoever signs may be off.
-        pub leeway: Duration = Duration::from_secs(60),
     }
 }
 
@@ -88,10 +94,5 @@ impl Token {
                 "a public key in PEM, which starts with \"-----BEGIN \"",
             );
         }
-        wrong.unless(
-            self.leeway <= Duration::from_secs(600),
-            "leeway",
-            "at most 10m: it also lengthens the life of every stolen token",
-        );
     }
 }

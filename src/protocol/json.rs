@@ -1,1 +1,87 @@
-//! (to be written)
+//! The JSON encoding: objects on one line each, application data embedded as it is.
+
+mod as_client;
+mod from_client;
+mod to_client;
+mod writer;
+
+use bytes::{Buf, Bytes};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+pub(super) use as_client::{command as encode_command, server_message};
+pub(super) use from_client::command;
+pub(super) use to_client::{push, reply};
+
+use super::{
+    Payload,
+    encoding::{Malformed, keep},
+};
+
+/// Takes the first line off `rest`, and the newline that ends it.
+pub(super) fn split(rest: &mut Bytes) -> Bytes {
+    match rest.iter().position(|byte| *byte == b'\n') {
+        Some(end) => {
+            let line = rest.split_to(end);
+            rest.advance(1);
+            line
+        }
+        None => std::mem::take(rest),
+    }
+}
+
+/// Reads one line; `what` it should be is for the error.
+fn read<'a, T: Deserialize<'a>>(line: &'a [u8], what: &str) -> Result<T, Malformed> {
+    if line.trim_ascii().is_empty() {
+        return Err(Malformed(format!("expected {what} as a JSON object, got a blank line")));
+    }
+    let text = std::str::from_utf8(line).map_err(|wrong| {
+        let at = wrong.valid_up_to();
+        Malformed(format!("expected {what} as JSON, got bytes that are not UTF-8 at byte {at}"))
+    })?;
+    serde_json::from_str(text).map_err(|wrong| Malformed(explain(&wrong, what)))
+}
+
+/// What serde_json says without the value that it quotes, which may be a token or a message.
+fn explain(wrong: &serde_json::Error, what: &str) -> String {
+    use serde_json::error::Category;
+    let column = wrong.column();
+    match wrong.classify() {
+        Category::Io | Category::Eof => {
+            format!("expected {what} as a JSON object, got one that ends early, at column {column}")
+        }
+        Category::Syntax => {
+            format!("expected {what} as JSON, got a syntax error at column {column}")
+        }
+        Category::Data => {
+            let text = wrong.to_string();
+            let expected =
+                text.rsplit_once(", expected ").and_then(|(_, rest)| rest.split(" at line").next());
+            let expected = expected.unwrap_or("each field once");
+            format!("expected {expected} in {what}, got something else at column {column}")
+        }
+    }
+}
+
+/// A field that is absent, `null` or a value: the first two are its zero value.
+fn or_zero<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// Application data, where `null` is a value like any other.
+fn raw<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// The payload at `raw`, which was parsed out of `line`.
+fn payload(line: &Bytes, raw: Option<&RawValue>) -> Payload {
+    raw.map_or_else(Payload::default, |raw| {
+        Payload::json(keep(line.len(), line.slice_ref(raw.get().as_bytes())))
+    })
+}

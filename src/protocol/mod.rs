@@ -1,5 +1,6 @@
 //! The words of the wire: commands that come in, replies and pushes that go out, in JSON and Protobuf. Data only.
 
+pub mod client;
 pub mod close;
 pub mod command;
 pub mod delta;
@@ -13,6 +14,7 @@ pub mod reply;
 
 mod encoding;
 
+pub use client::{Replies, ServerMessage};
 pub use close::Close;
 pub use command::{Command, Request};
 pub use encoding::{Commands, Encoding, Malformed, NotJson};
@@ -21,3 +23,6 @@ pub use publication::{ClientInfo, Payload, Publication, Tags};
 pub use push::Push;
 pub use refusal::Refusal;
 pub use reply::{Outcome, Reply};
+
+#[cfg(test)]
+mod tests;

@@ -30,11 +30,10 @@ impl Payload {
 
     /// Bytes from a peer that can send anything: looks whether they are JSON.
     pub fn inspect(bytes: Bytes) -> Self {
-        if serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_ok() {
-            Self::json(bytes)
-        } else {
-            Self { bytes, json: false }
-        }
+        // Skipping over a value does not look into its strings, and text frames are UTF-8.
+        let text = std::str::from_utf8(&bytes).ok();
+        let json = text.is_some_and(|t| serde_json::from_str::<serde::de::IgnoredAny>(t).is_ok());
+        if json { Self::json(bytes) } else { Self { bytes, json } }
     }
 
     /// What [`bytes`](Self::bytes) and [`is_json`](Self::is_json) said of it before: read back from a store.

@@ -1,0 +1,451 @@
+//! Frames as the official SDKs write them, and frames as they expect them, byte for byte.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+
+use crate::{
+    ids::Channel,
+    protocol::{
+        ClientInfo, Command, Encoding, Epoch, Outcome, Payload, Position, Publication, Push,
+        Refusal, Reply, Request,
+        command::{ConnectRequest, HistoryRequest, SubscribeRequest},
+        push::{Event, Form},
+        refusal::Unsubscribed,
+        reply::{
+            ConnectResult, HistoryResult, RecoveredPublication, RefreshResult, SubscribeResult,
+        },
+    },
+};
+
+fn json(text: &'static str) -> Payload {
+    Payload::json(Bytes::from_static(text.as_bytes()))
+}
+
+fn commands(encoding: Encoding, frame: &[u8]) -> Vec<Command> {
+    encoding.commands(Bytes::copy_from_slice(frame)).map(|command| command.unwrap()).collect()
+}
+
+fn lines(frame: &str) -> Vec<Command> {
+    commands(Encoding::Json, frame.as_bytes())
+}
+
+fn one(frame: &str) -> Command {
+    let mut commands = lines(frame);
+    assert_eq!(commands.len(), 1);
+    commands.remove(0)
+}
+
+fn malformed(encoding: Encoding, frame: &[u8]) -> String {
+    encoding
+        .commands(Bytes::copy_from_slice(frame))
+        .find_map(Result::err)
+        .unwrap_or_else(|| panic!("{frame:?} was read"))
+        .0
+}
+
+fn subscribe(channel: &str, flag: i64) -> Request {
+    let channel = channel.into();
+    Request::Subscribe(Box::new(SubscribeRequest { channel, flag, ..Default::default() }))
+}
+
+#[test]
+fn js_connects_and_subscribes_in_one_frame() {
+    let frame = r#"{"connect":{"token":"tok","data":{"d":1},"name":"js","headers":{"h":"v"}},"id":1}
+{"subscribe":{"channel":"a","flag":1},"id":2}
+{"subscribe":{"channel":"b","flag":1},"id":3}"#;
+    let connect = ConnectRequest {
+        token: "tok".into(),
+        data: json(r#"{"d":1}"#),
+        name: "js".into(),
+        ..Default::default()
+    };
+    let expected = [
+        Command { id: 1, request: Request::Connect(Box::new(connect)) },
+        Command { id: 2, request: subscribe("a", 1) },
+        Command { id: 3, request: subscribe("b", 1) },
+    ];
+    assert_eq!(lines(frame), expected);
+    assert_eq!(lines(&format!("{frame}\n")), expected, "one newline at the end is allowed");
+}
+
+#[test]
+fn python_writes_spaces_and_the_id_first() {
+    let got = one(r#"{"id": 12, "connect": {"token": "tok", "name": "python"}}"#);
+    let connect =
+        ConnectRequest { token: "tok".into(), name: "python".into(), ..Default::default() };
+    assert_eq!(got, Command { id: 12, request: Request::Connect(Box::new(connect)) });
+}
+
+#[test]
+fn python_connects_in_protobuf() {
+    let got = commands(Encoding::Protobuf, b"\x11\x08\x01\x22\x0d\x0a\x03tok\x22\x06python");
+    let connect =
+        ConnectRequest { token: "tok".into(), name: "python".into(), ..Default::default() };
+    assert_eq!(got, [Command { id: 1, request: Request::Connect(Box::new(connect)) }]);
+}
+
+#[test]
+fn each_command_is_read_from_json() {
+    let recover = Some(Position { epoch: Epoch::new("ep"), offset: 4 });
+    let full = SubscribeRequest {
+        channel: "c".into(),
+        token: "t".into(),
+        recover: recover.clone(),
+        data: json("[1, 2]"),
+        positioned: true,
+        recoverable: true,
+        join_leave: true,
+        delta: "fossil".into(),
+        has_filter: true,
+        flag: 3,
+        kind: 1,
+    };
+    let since = Some(Position { epoch: Epoch::new("ep"), offset: 3 });
+    let page = HistoryRequest { channel: "c1".into(), limit: 5, since, reverse: true };
+    let bare = HistoryRequest { channel: "c1".into(), ..Default::default() };
+    let start = HistoryRequest { since: Some(Position::default()), ..bare.clone() };
+    let subs = BTreeMap::from([("s".to_string(), recover.unwrap())]);
+    let reconnect = ConnectRequest { subs, ..Default::default() };
+    let channel = || "c".to_string();
+    let table = [
+        (
+            r#"{"subscribe":{"channel":"c","token":"t","recover":true,"epoch":"ep","offset":4,"data":[1, 2],"positioned":true,"recoverable":true,"join_leave":true,"delta":"fossil","tf":{"op":"and"},"flag":3,"type":1},"id":7}"#,
+            Request::Subscribe(Box::new(full)),
+        ),
+        (
+            r#"{"connect":{"subs":{"s":{"recover":true,"epoch":"ep","offset":4},"t":{}}},"id":7}"#,
+            Request::Connect(Box::new(reconnect)),
+        ),
+        (r#"{"unsubscribe":{"channel":"c"},"id":7}"#, Request::Unsubscribe { channel: channel() }),
+        (
+            r#"{"publish":{"channel":"c","data":{"x":1e400}},"id":7}"#,
+            Request::Publish { channel: channel(), data: json(r#"{"x":1e400}"#) },
+        ),
+        (
+            r#"{"publish":{"channel":"c","data":null},"id":7}"#,
+            Request::Publish { channel: channel(), data: json("null") },
+        ),
+        (
+            r#"{"publish":{"channel":"c"},"id":7}"#,
+            Request::Publish { channel: channel(), data: Payload::default() },
+        ),
+        (r#"{"presence":{"channel":"c"},"id":7}"#, Request::Presence { channel: channel() }),
+        (
+            r#"{"presence_stats":{"channel":"c"},"id":7}"#,
+            Request::PresenceStats { channel: channel() },
+        ),
+        (
+            r#"{"history":{"channel":"c1","since":{"offset":3,"epoch":"ep"},"limit":5,"reverse":true},"id":7}"#,
+            Request::History(page),
+        ),
+        (r#"{"history":{"channel":"c1","since":{}},"id":7}"#, Request::History(start)),
+        (r#"{"history":{"channel":"c1","since":null},"id":7}"#, Request::History(bare)),
+        (
+            r#"{"rpc":{"method":"m","data":"x"},"id":7}"#,
+            Request::Rpc { method: "m".into(), data: json(r#""x""#) },
+        ),
+        (r#"{"refresh":{"token":"t"},"id":7}"#, Request::Refresh { token: "t".into() }),
+        (
+            r#"{"sub_refresh":{"channel":"c","token":"t"},"id":7}"#,
+            Request::SubRefresh { channel: channel(), token: "t".into() },
+        ),
+        (r#"{"ping":{},"id":7}"#, Request::Unknown),
+        (r#"{"wave":{},"id":7}"#, Request::Unknown),
+        (
+            r#"{"presence":{"channel":null,"later":[{}]},"id":7,"more":{"a":[]}}"#,
+            Request::Presence { channel: "".into() },
+        ),
+    ];
+    for (frame, request) in table {
+        assert_eq!(one(frame), Command { id: 7, request }, "{frame}");
+    }
+    assert_eq!(
+        one(r#"{"send":{"data":{}}}"#),
+        Command { id: 0, request: Request::Send { data: json("{}") } }
+    );
+    assert_eq!(one("{}"), Command { id: 0, request: Request::Pong });
+    assert_eq!(one(r#"{"ping":{}}"#), Command { id: 0, request: Request::Unknown });
+    let unasked = Command { id: 0, request: Request::Presence { channel: channel() } };
+    assert_eq!(one(r#"{"presence":{"channel":"c"}}"#), unasked);
+}
+
+#[test]
+fn the_first_of_several_commands_in_the_fixed_order_counts() {
+    let names = [
+        "connect",
+        "subscribe",
+        "unsubscribe",
+        "publish",
+        "presence",
+        "presence_stats",
+        "history",
+        "rpc",
+        "send",
+        "refresh",
+        "sub_refresh",
+        "ping",
+    ];
+    for (index, name) in names.iter().enumerate() {
+        let alone = one(&format!(r#"{{"id":1,"{name}":{{}}}}"#));
+        let rest: Vec<_> = names[index..].iter().rev().map(|n| format!(r#""{n}":{{}}"#)).collect();
+        assert_eq!(one(&format!(r#"{{"id":1,{}}}"#, rest.join(","))), alone, "{name}");
+    }
+}
+
+#[test]
+fn an_empty_protobuf_message_is_a_pong_and_frames_may_hold_several() {
+    let pong = Command { id: 0, request: Request::Pong };
+    let presence = Command { id: 2, request: Request::Presence { channel: "c".into() } };
+    assert_eq!(commands(Encoding::Protobuf, b"\x00"), [pong.clone()]);
+    let got = commands(Encoding::Protobuf, b"\x00\x07\x08\x02\x42\x03\x0a\x01c\x00");
+    assert_eq!(got, [pong.clone(), presence, pong]);
+}
+
+#[test]
+fn a_bad_frame_is_refused_with_what_was_expected_and_none_of_its_content() {
+    let table: [(&str, &str); 9] = [
+        ("", "expected a message, got an empty frame"),
+        ("\n", "expected a command as a JSON object, got a blank line"),
+        ("{}\n\n{}", "expected a command as a JSON object, got a blank line"),
+        ("{}\n \n", "expected a command as a JSON object, got a blank line"),
+        (
+            r#"{"id":1,"connect":{"token":"secret"#,
+            "expected a command as a JSON object, got one that ends early, at column 34",
+        ),
+        (r#"{"id":1 "secret"}"#, "expected a command as JSON, got a syntax error at column 9"),
+        (r#"{"id":"secret"}"#, "expected u32 in a command, got something else at column 14"),
+        (
+            r#"{"id":1,"id":2}"#,
+            "expected each field once in a command, got something else at column 12",
+        ),
+        (
+            r#"{"id":1,"connect":{"token":"secret","subs":["secret"]}}"#,
+            "expected an object of positions by channel in a command, got something else at column 43",
+        ),
+    ];
+    for (frame, expected) in table {
+        assert_eq!(malformed(Encoding::Json, frame.as_bytes()), expected, "{frame}");
+    }
+    let not_text = malformed(Encoding::Json, b"{\"id\":1,\"refresh\":{\"token\":\"\xff\"}}");
+    assert_eq!(not_text, "expected a command as JSON, got bytes that are not UTF-8 at byte 28");
+    let empty = malformed(Encoding::Protobuf, b"");
+    assert_eq!(empty, "expected a message, got an empty frame");
+    let short = malformed(Encoding::Protobuf, b"\x11\x08\x01");
+    assert_eq!(short, "expected a message of 17 bytes, got 2 bytes of frame");
+    let garbage = malformed(Encoding::Protobuf, b"\x03\xff\xff\xff");
+    assert!(garbage.starts_with("expected a command in Protobuf, got bytes that are none"));
+}
+
+#[test]
+fn nothing_is_read_after_the_first_bad_command() {
+    let mut commands = Encoding::Json.commands(Bytes::from_static(b"{}\nx\n{}"));
+    assert!(commands.next().unwrap().is_ok());
+    assert!(commands.next().unwrap().is_err());
+    assert!(commands.next().is_none());
+}
+
+fn info() -> Arc<ClientInfo> {
+    Arc::new(ClientInfo {
+        user: "ana".into(),
+        client: "c-1".into(),
+        conn_info: json(r#"{"name":"Ana"}"#),
+        chan_info: Payload::default(),
+    })
+}
+
+fn said(offset: u64, data: Payload) -> Arc<Publication> {
+    Arc::new(Publication { data, offset, ..Default::default() })
+}
+
+fn written(outcome: Outcome) -> String {
+    let reply = Encoding::Json.reply(&Reply { id: 4, outcome }).unwrap();
+    String::from_utf8(reply.to_vec()).unwrap()
+}
+
+#[test]
+fn replies_in_json_leave_out_zero_values_except_those_that_sdks_index() {
+    let connected = ConnectResult {
+        client: "u".into(),
+        version: "1".into(),
+        expires: true,
+        ttl: 300,
+        ping: 25,
+        pong: true,
+        subs: BTreeMap::from([("s".into(), SubscribeResult::default())]),
+        ..Default::default()
+    };
+    let subscribed = SubscribeResult {
+        recoverable: true,
+        positioned: true,
+        epoch: Epoch::new("ep"),
+        offset: 7,
+        ..Default::default()
+    };
+    let recovered = SubscribeResult {
+        recovered: true,
+        was_recovering: true,
+        publications: vec![RecoveredPublication { publication: said(8, json("{}")), delta: None }],
+        ..subscribed.clone()
+    };
+    let refused = Refusal::INTERNAL.because("the journal is full");
+    let anonymous = (String::from("c"), Arc::new(ClientInfo::default()));
+    let table = [
+        (
+            Outcome::Connect(Box::new(connected)),
+            r#"{"id":4,"connect":{"client":"u","version":"1","expires":true,"ttl":300,"subs":{"s":{}},"ping":25,"pong":true}}"#,
+        ),
+        (
+            Outcome::Subscribe(Box::new(subscribed)),
+            r#"{"id":4,"subscribe":{"recoverable":true,"epoch":"ep","offset":7,"positioned":true}}"#,
+        ),
+        (
+            Outcome::Subscribe(Box::new(recovered)),
+            r#"{"id":4,"subscribe":{"recoverable":true,"epoch":"ep","publications":[{"data":{},"offset":8}],"recovered":true,"offset":7,"positioned":true,"was_recovering":true}}"#,
+        ),
+        (Outcome::Subscribe(Box::default()), r#"{"id":4,"subscribe":{}}"#),
+        (Outcome::Unsubscribe, r#"{"id":4,"unsubscribe":{}}"#),
+        (Outcome::Publish, r#"{"id":4,"publish":{}}"#),
+        (Outcome::Presence(BTreeMap::new()), r#"{"id":4,"presence":{"presence":{}}}"#),
+        (
+            Outcome::Presence(BTreeMap::from([anonymous])),
+            r#"{"id":4,"presence":{"presence":{"c":{"user":"","client":""}}}}"#,
+        ),
+        (
+            Outcome::PresenceStats { num_clients: 0, num_users: 0 },
+            r#"{"id":4,"presence_stats":{"num_clients":0,"num_users":0}}"#,
+        ),
+        (
+            Outcome::History(HistoryResult::default()),
+            r#"{"id":4,"history":{"publications":[],"epoch":"","offset":0}}"#,
+        ),
+        (
+            Outcome::History(HistoryResult {
+                publications: vec![said(1, json("1")), said(2, json("2"))],
+                epoch: Epoch::new("ep"),
+                offset: 2,
+            }),
+            r#"{"id":4,"history":{"publications":[{"data":1,"offset":1},{"data":2,"offset":2}],"epoch":"ep","offset":2}}"#,
+        ),
+        (Outcome::Rpc { data: json("[]") }, r#"{"id":4,"rpc":{"data":[]}}"#),
+        (Outcome::Refresh(RefreshResult::default()), r#"{"id":4,"refresh":{}}"#),
+        (
+            Outcome::SubRefresh { expires: true, ttl: 0 },
+            r#"{"id":4,"sub_refresh":{"expires":true,"ttl":0}}"#,
+        ),
+        (
+            Outcome::Refused(Refusal::PERMISSION_DENIED),
+            r#"{"id":4,"error":{"code":103,"message":"permission denied"}}"#,
+        ),
+        (
+            Outcome::Refused(refused),
+            r#"{"id":4,"error":{"code":100,"message":"internal server error: the journal is full","temporary":true}}"#,
+        ),
+    ];
+    for (outcome, expected) in table {
+        assert_eq!(written(outcome), expected);
+    }
+}
+
+fn pushed(event: Event) -> String {
+    let push = Push { channel: Channel::trusted("c"), event };
+    String::from_utf8(Encoding::Json.push(&push).unwrap().to_vec()).unwrap()
+}
+
+#[test]
+fn pushes_in_json_carry_data_as_it_was_published() {
+    let publication = Arc::new(Publication {
+        data: json("{\"text\" : \"\\u00e9\",\n \"n\":1.0}"),
+        info: Some(info()),
+        offset: 1,
+        tags: BTreeMap::from([("k".into(), "v\"".into())]),
+        delta: true,
+    });
+    let epoch = Some(Epoch::new("ep"));
+    let position = Some(Position { epoch: Epoch::new("ep"), offset: 3 });
+    let plain =
+        |data| Event::Publication { publication: said(0, data), epoch: None, form: Form::Plain };
+    let table = [
+        (
+            Event::Publication { publication, epoch, form: Form::Plain },
+            r#"{"push":{"channel":"c","pub":{"data":{"text" : "\u00e9", "n":1.0},"info":{"user":"ana","client":"c-1","conn_info":{"name":"Ana"}},"offset":1,"tags":{"k":"v\""},"epoch":"ep"}}}"#,
+        ),
+        (plain(json("0")), r#"{"push":{"channel":"c","pub":{"data":0}}}"#),
+        (
+            Event::Join(info()),
+            r#"{"push":{"channel":"c","join":{"info":{"user":"ana","client":"c-1","conn_info":{"name":"Ana"}}}}}"#,
+        ),
+        (
+            Event::Leave(Arc::default()),
+            r#"{"push":{"channel":"c","leave":{"info":{"user":"","client":""}}}}"#,
+        ),
+        (
+            Event::Unsubscribe(Unsubscribed::INSUFFICIENT_STATE),
+            r#"{"push":{"channel":"c","unsubscribe":{"code":2500,"reason":"insufficient state"}}}"#,
+        ),
+        (
+            Event::Subscribe { position, recoverable: true, positioned: true, data: json("{}") },
+            r#"{"push":{"channel":"c","subscribe":{"recoverable":true,"epoch":"ep","offset":3,"positioned":true,"data":{}}}}"#,
+        ),
+        (
+            Event::Refresh { expires: true, ttl: 60 },
+            r#"{"push":{"channel":"c","refresh":{"expires":true,"ttl":60}}}"#,
+        ),
+    ];
+    for (event, expected) in table {
+        assert_eq!(pushed(event), expected);
+    }
+}
+
+#[test]
+fn members_with_deltas_read_json_data_out_of_a_string() {
+    let event =
+        |form| Event::Publication { publication: said(2, json(r#"{"a":"b"}"#)), epoch: None, form };
+    let full = r#"{"push":{"channel":"c","pub":{"data":"{\"a\":\"b\"}","offset":2}}}"#;
+    assert_eq!(pushed(event(Form::Full)), full);
+    let delta = Bytes::from_static(b"9\n9:{\"a\":\"b\"}x;");
+    assert_eq!(
+        pushed(event(Form::Delta(delta))),
+        r#"{"push":{"channel":"c","pub":{"data":"9\n9:{\"a\":\"b\"}x;","offset":2,"delta":true}}}"#
+    );
+    let cut_in_a_letter = Bytes::from_static(b"1\n1:\xc3x;");
+    assert_eq!(
+        pushed(event(Form::Delta(cut_in_a_letter))),
+        full,
+        "whole where a string can't hold it"
+    );
+}
+
+#[test]
+fn binary_data_goes_to_protobuf_clients_only() {
+    let data = Payload::inspect(Bytes::from_static(b"\x01\xff"));
+    for form in [Form::Plain, Form::Full] {
+        let publication = said(1, data.clone());
+        let event = Event::Publication { publication, epoch: None, form };
+        let push = Push { channel: Channel::trusted("c"), event };
+        assert!(Encoding::Json.push(&push).is_err());
+        let bytes = Encoding::Protobuf.push(&push).unwrap();
+        assert_eq!(bytes, &b"\x0d\x22\x0b\x12\x01c\x22\x06\x22\x02\x01\xff\x30\x01"[..]);
+    }
+    let reply = Reply { id: 1, outcome: Outcome::Rpc { data } };
+    assert!(Encoding::Json.reply(&reply).is_err());
+    let not_text = Payload::inspect(Bytes::from_static(b"\"\xff\""));
+    assert!(!not_text.is_json(), "quotes around it make it no text");
+}
+
+#[test]
+fn replies_in_protobuf_name_empty_results_too() {
+    let bytes = |outcome| Encoding::Protobuf.reply(&Reply { id: 4, outcome }).unwrap();
+    assert_eq!(bytes(Outcome::Publish), &b"\x04\x08\x04\x42\x00"[..]);
+    assert_eq!(bytes(Outcome::Unsubscribe), &b"\x04\x08\x04\x3a\x00"[..]);
+    assert_eq!(
+        bytes(Outcome::Refused(Refusal::EXPIRED)),
+        &b"\x0f\x08\x04\x12\x0b\x08\x6e\x12\x07expired"[..]
+    );
+}
+
+#[test]
+fn a_ping_is_the_empty_reply() {
+    assert_eq!(Encoding::Json.ping(), "{}");
+    assert_eq!(Encoding::Protobuf.ping(), &b"\0"[..]);
+}

@@ -170,7 +170,11 @@ impl Connection {
     }
 
     /// Server-side subscriptions: those of the token, and the user's own channel.
-    fn grants(&self, claims: &ConnectionClaims, request: &ConnectRequest) -> Result<Vec<Grant>, No> {
+    fn grants(
+        &self,
+        claims: &ConnectionClaims,
+        request: &ConnectRequest,
+    ) -> Result<Vec<Grant>, No> {
         let namespaces = &self.host.node.namespaces;
         let mut grants = Vec::new();
         let recover = |name: &str| request.subs.get(name).cloned();
@@ -218,7 +222,8 @@ impl Connection {
     /// is past, but within the leeway of clocks, is now.
     pub(super) fn time_left(&self, at: i64) -> Result<(std::time::Duration, u32), Refusal> {
         let left = at - self.host.node.now();
-        if left < -crate::platform::tokens::LEEWAY {
+        let leeway = self.host.node.settings.client.token.leeway.as_secs() as i64;
+        if left < -leeway {
             return Err(Refusal::EXPIRED);
         }
         let left = left.clamp(1, LONGEST_TTL) as u32;

@@ -4,10 +4,15 @@ use std::{
     any::Any,
     collections::BTreeMap,
     rc::Rc,
-    sync::{Arc, atomic::{AtomicBool, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, StreamHandler, WrapFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, StreamHandler, WrapFuture,
+};
 use actix_web_actors::ws::{self, WebsocketContext};
 
 use super::{
@@ -21,9 +26,7 @@ use super::{
 };
 use crate::{
     ids::{Channel, ClientId, UserId},
-    protocol::{
-        ClientInfo, Close, Command, Commands, Outcome, Push, Refusal, Reply, Request,
-    },
+    protocol::{ClientInfo, Close, Command, Commands, Outcome, Push, Refusal, Reply, Request},
     realtime::{
         journal::{AppendError, Appended},
         room::{
@@ -88,7 +91,6 @@ pub(super) struct Open {
 }
 
 /// A command under way.
-#[derive(Debug)]
 pub(super) struct Busy {
     /// Tells its answer from a late one of an earlier command.
     pub number: u32,
@@ -96,7 +98,6 @@ pub(super) struct Busy {
     pub what: Doing,
 }
 
-#[derive(Debug)]
 pub(super) enum Doing {
     /// Its refusal is ours to write; its reply the hub's.
     Subscribe(Channel),

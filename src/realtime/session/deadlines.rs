@@ -44,11 +44,6 @@ impl Deadlines {
         self.at[kind as usize] = None;
     }
 
-    /// Whether one is set.
-    pub fn is_set(&self, kind: Fell) -> bool {
-        self.at[kind as usize].is_some()
-    }
-
     /// Takes one that is due at `now`. Call until none is left.
     pub fn fell(&mut self, now: WorkerTime) -> Option<Fell> {
         if self.filed.is_some_and(|filed| filed <= now) {

@@ -72,10 +72,8 @@ impl Stream for Frames {
                 return Poll::Pending;
             }
             if let Some(incoming) = this.parser.next() {
-                this.ended = matches!(
-                    incoming,
-                    Incoming::Close | Incoming::TooBig | Incoming::Broken(_)
-                );
+                this.ended =
+                    matches!(incoming, Incoming::Close | Incoming::TooBig | Incoming::Broken(_));
                 return Poll::Ready(Some(incoming));
             }
             if ready!(this.io.poll_read_ready(cx)).is_err() {

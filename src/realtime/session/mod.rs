@@ -5,14 +5,14 @@ use std::rc::Rc;
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
+mod connect;
 mod connection;
 mod on_command;
-mod connect;
-mod subscribe;
+mod on_notice;
 mod publish;
 mod queries;
 mod refresh;
-mod on_notice;
+mod subscribe;
 
 mod deadlines;
 mod driver;

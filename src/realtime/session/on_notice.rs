@@ -8,10 +8,7 @@ use super::{
 use crate::{
     ids::Channel,
     protocol::{
-        Close, Position, Push, Refusal,
-        push::Event,
-        refusal::Unsubscribed,
-        reply::SubscribeResult,
+        Close, Position, Push, Refusal, push::Event, refusal::Unsubscribed, reply::SubscribeResult,
     },
     realtime::room::{
         request::Leave,
@@ -241,4 +238,3 @@ impl Connection {
         }
     }
 }
-

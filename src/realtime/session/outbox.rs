@@ -267,7 +267,11 @@ mod tests {
         outbox.push(Bytes::from_static(b"0123456789"));
         let mut first = true;
         let part = outbox.write_to(Encoding::Json, |_| {
-            if std::mem::take(&mut first) { Ok(5) } else { Err(std::io::ErrorKind::WouldBlock.into()) }
+            if std::mem::take(&mut first) {
+                Ok(5)
+            } else {
+                Err(std::io::ErrorKind::WouldBlock.into())
+            }
         });
         assert_eq!(part.unwrap(), 5);
         outbox.push(Bytes::from_static(b"never seen"));

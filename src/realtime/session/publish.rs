@@ -59,10 +59,8 @@ impl Connection {
         };
         let said = Payload::json(Bytes::copy_from_slice(asked.data.get().as_bytes()));
         let Stage::Open(open) = &self.stage else { return };
-        let key = (!asked.idempotency_key.is_empty()).then(|| Key {
-            publisher: format!("user:{}", open.user),
-            key: asked.idempotency_key,
-        });
+        let key = (!asked.idempotency_key.is_empty())
+            .then(|| Key { publisher: format!("user:{}", open.user), key: asked.idempotency_key });
         self.publish_keyed(id, &asked.channel, said, key, true, ctx);
     }
 
@@ -87,17 +85,21 @@ impl Connection {
             #[allow(clippy::disallowed_methods)]
             session.do_send(Published { number, by_rpc, since, outcome });
         });
-        let publish =
-            Publish { publication, key, version: None, skip_history: false, answer };
+        let publish = Publish { publication, key, version: None, skip_history: false, answer };
         let asked = self.host.node.house.ask(&channel, Request::Publish(Box::new(publish)));
         if asked.is_err() {
-            let full = Refusal::TOO_MANY_REQUESTS.because("the room is full of requests; try again");
+            let full =
+                Refusal::TOO_MANY_REQUESTS.because("the room is full of requests; try again");
             self.finish(number, Outcome::Refused(full), ctx);
         }
     }
 
     /// Checks what is to be published.
-    fn publication(&self, name: &str, data: Payload) -> Result<(Channel, Arc<Publication>), Refusal> {
+    fn publication(
+        &self,
+        name: &str,
+        data: Payload,
+    ) -> Result<(Channel, Arc<Publication>), Refusal> {
         let Stage::Open(open) = &self.stage else { return Err(Refusal::UNAUTHORIZED) };
         let node = &self.host.node;
         let channel = node.namespaces.channel(name)?;
@@ -165,8 +167,9 @@ pub fn refusal_of(
         }
         Err(AppendError::Unknown(why)) => {
             log::warn!("what became of a publish is not known: {why}");
-            Err(Refusal::INTERNAL
-                .because("it is not known whether this was published; try again with its idempotency key"))
+            Err(Refusal::INTERNAL.because(
+                "it is not known whether this was published; try again with its idempotency key",
+            ))
         }
     }
 }

@@ -3,11 +3,7 @@
 use super::connection::{Connection, Ctx, Stage};
 use crate::{
     ids::Channel,
-    protocol::{
-        Epoch, Outcome, Refusal,
-        command::HistoryRequest,
-        reply::HistoryResult,
-    },
+    protocol::{Epoch, Outcome, Refusal, command::HistoryRequest, reply::HistoryResult},
     realtime::{
         journal::{Direction, Page, Range},
         namespace::Asker,

@@ -8,10 +8,7 @@ use super::{
 use crate::{
     platform::tokens::TokenError,
     protocol::{
-        Close, Outcome, Push, Refusal,
-        push::Event,
-        refusal::Unsubscribed,
-        reply::RefreshResult,
+        Close, Outcome, Push, Refusal, push::Event, refusal::Unsubscribed, reply::RefreshResult,
     },
 };
 
@@ -59,16 +56,17 @@ impl Connection {
     /// Whether the server-side subscriptions of a new token are those that the connection began with.
     fn has_same_subscriptions<T>(&self, told: &std::collections::BTreeMap<String, T>) -> bool {
         let Stage::Open(open) = &self.stage else { return false };
-        open.token_subs.len() == told.len() && told.keys().all(|name| open.token_subs.contains(name))
+        open.token_subs.len() == told.len()
+            && told.keys().all(|name| open.token_subs.contains(name))
     }
 
     pub(super) fn sub_refresh(&mut self, id: u32, name: &str, token: &str, ctx: &mut Ctx) {
         if name.is_empty() {
             return self.close(Close::BAD_REQUEST, ctx);
         }
-        let found = self.host.node.namespaces.channel(name).ok().filter(|channel| {
-            matches!(&self.stage, Stage::Open(open) if open.subs.contains_key(channel))
-        });
+        let found = self.host.node.namespaces.channel(name).ok().filter(
+            |channel| matches!(&self.stage, Stage::Open(open) if open.subs.contains_key(channel)),
+        );
         let Some(channel) = found else {
             let refusal = Refusal::PERMISSION_DENIED.because("not subscribed to this channel");
             return self.refuse(id, refusal, ctx);
@@ -88,10 +86,8 @@ impl Connection {
                     sub.expires_at = expires_at;
                 }
                 self.file_subscription_expiry();
-                let outcome = Outcome::SubRefresh {
-                    expires: ttl.is_some(),
-                    ttl: ttl.unwrap_or_default(),
-                };
+                let outcome =
+                    Outcome::SubRefresh { expires: ttl.is_some(), ttl: ttl.unwrap_or_default() };
                 self.reply(id, outcome, ctx);
             }
             // An error would end the subscription for good; this makes the client come back with another.

@@ -11,15 +11,13 @@ use super::{
 use crate::{
     ids::Channel,
     platform::tokens::{Overrides, SubscriptionClaims, TokenError},
-    protocol::{
-        ClientInfo, Close, Outcome, Payload, Refusal, command::SubscribeRequest,
-    },
+    protocol::{ClientInfo, Close, Outcome, Payload, Refusal, command::SubscribeRequest},
     realtime::{
         namespace::{Asker, Namespace},
         room::{
             house::Busy,
             request::{Leave, Request, Subscribe},
-            seat::{Announced, Identity, Seat, SubscriptionNumber, Wishes},
+            seat::{Announced, Identity, SubscriptionNumber, Wishes},
         },
     },
 };
@@ -34,7 +32,6 @@ const ELSE_REFUSE: i64 = 2;
 const FOSSIL: &str = "fossil";
 
 /// A subscribe that waits until there is room for what it missed.
-#[derive(Debug)]
 pub(super) struct Recovering {
     channel: Channel,
     request: Subscribe,
@@ -199,7 +196,11 @@ impl Connection {
         let ask = Request::Subscribe(Box::new(request));
         if let Err(Busy) = self.host.node.house.ask(&channel, ask) {
             self.forget(&channel);
-            self.refuse(id, Refusal::TOO_MANY_REQUESTS.because("the room is full of requests"), ctx);
+            self.refuse(
+                id,
+                Refusal::TOO_MANY_REQUESTS.because("the room is full of requests"),
+                ctx,
+            );
             self.done(ctx);
         }
     }
@@ -344,4 +345,3 @@ fn wishes(
         },
     }
 }
-

@@ -44,7 +44,10 @@ pub struct Device {
 #[rtype(result = "()")]
 pub enum Request {
     /// A device connects; the answer says whether it may.
-    Join { device: Device, may: Option<oneshot::Sender<bool>> },
+    Join {
+        device: Device,
+        may: Option<oneshot::Sender<bool>>,
+    },
     Leave(ClientId),
     /// Something that the server does to one or all of its connections.
     Act(Act),
@@ -126,7 +129,8 @@ pub struct User {
 impl User {
     fn has_room(&self) -> bool {
         let most = self.users.most_devices;
-        most == 0 || self.devices.values().filter(|d| d.answers.load(Ordering::Relaxed)).count() < most
+        most == 0
+            || self.devices.values().filter(|d| d.answers.load(Ordering::Relaxed)).count() < most
     }
 
     /// Nobody is left: the user sleeps.
@@ -171,7 +175,7 @@ impl Handler<Request> for User {
                     self.devices.insert(device.client, device);
                 }
                 if let Some(may) = may {
-                    drop(may.send(has_room));
+                    let _ = may.send(has_room);
                 }
                 self.rest_if_alone(ctx);
             }

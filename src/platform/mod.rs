@@ -1,5 +1,6 @@
-//! The ground under everything: settings, tokens, metrics, failpoints. Knows nothing of channels or people.
+//! The ground under everything: settings, tokens, the database file, metrics, failpoints. Knows nothing of channels or people.
 
+pub mod database;
 pub mod failpoint;
 pub mod metrics;
 pub mod settings;

@@ -26,6 +26,8 @@ mod read;
 mod readers;
 mod rows;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod trim;
 
 pub use birth::backup;

@@ -105,6 +105,11 @@ impl Fixture {
         Self { journal, world, _folder: Some(folder) }
     }
 
+    /// A look at a journal that the test made itself.
+    pub fn of(journal: Arc<dyn Journal>, world: World) -> Self {
+        Self { journal, world, _folder: None }
+    }
+
     /// All that a channel shows, oldest first.
     pub async fn all(&self, name: &str) -> Page {
         self.page(name, Direction::After(0), 10_000, usize::MAX).await

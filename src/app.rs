@@ -1,1 +1,373 @@
-//! (to be written)
+//! The only place where parts meet: settings, stores, actors, listeners; and backwards, the shutdown.
+
+use std::{
+    fmt, io,
+    net::TcpListener,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use actix::{Arbiter, System};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{sleep, timeout},
+};
+
+use crate::{
+    edge::{
+        api,
+        backend::NodeBackend,
+        identity::{ApiKeys, Origins},
+        limits::{Gate, Limits},
+        listener::{self, Listening},
+        ops::{self, Readiness},
+        socket::Door,
+    },
+    ids::NodeId,
+    platform::{
+        metrics::{Labels, Metrics},
+        settings::{RecoveryMode, Settings},
+        tokens::Verifier,
+        watchdog::{self, Pulse},
+    },
+    protocol::{Close, Refusal},
+    realtime::{
+        journal::{memory::MemoryJournal, sqlite::SqliteJournal, writer::JournalHandle},
+        namespace::{Namespaces, Storage},
+        room::{
+            self,
+            house::{House, Journals, Rules, Worker},
+            hub::{Hub, ToHub},
+            roster::Roster,
+        },
+        session::{
+            self, Accepted,
+            host::{Host, Node},
+            user::Users,
+        },
+    },
+    supervisor,
+};
+
+/// How often each worker tells the metrics what it counted.
+const TELL: Duration = Duration::from_millis(250);
+
+/// How long a request's head may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an idle HTTP connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Where the node listens. Bound by the caller, so that a test can take free ports.
+pub struct Listeners {
+    pub public: TcpListener,
+    pub operator: Option<TcpListener>,
+}
+
+/// Why a node could not start, or ended badly.
+#[derive(Debug)]
+pub struct Failed(pub String);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Failed {
+    fn to(doing: &str) -> impl FnOnce(io::Error) -> Self {
+        move |why| Self(format!("could not {doing}: {why}"))
+    }
+}
+
+/// Runs a node until a signal ends it. `started` is called once, when it takes connections.
+pub fn run(settings: Settings, listeners: Listeners, started: impl FnOnce()) -> Result<(), Failed> {
+    System::new().block_on(async move {
+        let house = Parts::assemble(settings)?;
+        house.serve(listeners, started).await
+    })
+}
+
+/// Everything that is alive between start and shutdown.
+struct Parts {
+    node: Arc<Node>,
+    gate: Arc<Gate>,
+    id: NodeId,
+    workers: usize,
+    journals: Vec<JournalHandle>,
+    /// The thread of the journal writers; joined with the process.
+    _journal_thread: Arbiter,
+}
+
+impl Parts {
+    fn assemble(settings: Settings) -> Result<Self, Failed> {
+        let settings = Arc::new(settings);
+        let workers = match settings.http_server.workers {
+            0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+            n => n,
+        };
+        let metrics = metrics(workers)?;
+        let client = &settings.client;
+        let namespaces = Arc::new(Namespaces::new(
+            &settings.channel,
+            &client.subscribe_to_user_personal_channel,
+        ));
+        let bad_keys = |bad: crate::platform::tokens::BadKeys| {
+            Failed(format!("{}: expected {}", bad.setting, bad.expected))
+        };
+        let retention = namespaces.retention_of();
+        let sqlite = SqliteJournal::open(&settings.journal_path(), retention.clone())
+            .map_err(|why| Failed(why.to_string()))?;
+        let thread = Arbiter::new();
+        let durable = JournalHandle::start(Arc::new(sqlite), &thread.handle());
+        let memory =
+            JournalHandle::start(Arc::new(MemoryJournal::new(retention)), &thread.handle());
+        let rules = namespaces.clone();
+        let house = House::new(
+            Box::new(move |channel| rules_of(&rules, channel)),
+            Journals { durable: durable.clone(), memory: memory.clone() },
+            metrics.clone(),
+            room::Limits {
+                publications: client.recovery_max_publication_limit,
+                bytes: client.recovery_max_size.bytes(),
+            },
+            settings.journal.ring_size.bytes(),
+        );
+        let limits =
+            Limits { connections: client.connection_limit, handshakes: client.handshake_limit };
+        let gate = Gate::new(limits, metrics.clone());
+        let node = Arc::new(Node {
+            connections: Verifier::new(&client.token).map_err(bad_keys)?,
+            subscriptions: Verifier::new(settings.subscription_token_keys()).map_err(bad_keys)?,
+            users: Users::new(client.user_connection_limit),
+            namespaces,
+            house,
+            metrics,
+            recovering: AtomicUsize::new(0),
+            outbox_bytes: AtomicI64::new(0),
+            settings,
+        });
+        Ok(Self {
+            node,
+            gate,
+            id: NodeId::new(),
+            workers,
+            journals: vec![durable, memory],
+            _journal_thread: thread,
+        })
+    }
+
+    async fn serve(self, listeners: Listeners, started: impl FnOnce()) -> Result<(), Failed> {
+        let mut signals = Signals::listen().map_err(Failed::to("listen for signals"))?;
+        let draining = Arc::new(AtomicBool::new(false));
+        let operator = match listeners.operator {
+            None => None,
+            Some(listener) => {
+                let told = self.told(draining.clone());
+                let server = ops::run(listener, told).map_err(Failed::to("serve the operators"))?;
+                let handle = server.handle();
+                actix::spawn(server);
+                Some(handle)
+            }
+        };
+        let public = self.listen(listeners.public).map_err(Failed::to("serve the public port"))?;
+        let handle = public.handle();
+        let public = actix::spawn(public);
+        let everybody_is_in = async {
+            while self.node.house.workers().len() < self.workers {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let failed = "not all worker threads have started in 10 s";
+        timeout(Duration::from_secs(10), everybody_is_in)
+            .await
+            .map_err(|_| Failed(failed.into()))?;
+        started();
+        let why = signals.next().await;
+        log::info!("{why}: draining {} connections", self.gate.connections());
+        draining.store(true, Ordering::Relaxed);
+        let settings = &self.node.settings.shutdown;
+        let whole = tokio::select! {
+            drained = timeout(settings.deadline, self.drain()) => drained.is_ok(),
+            again = signals.next() => {
+                log::warn!("{again} again: not waiting any longer");
+                false
+            }
+        };
+        if !whole {
+            log::warn!("{} connections were not closed in time", self.gate.connections());
+        }
+        for journal in &self.journals {
+            journal.flush().await;
+        }
+        // Last: its threads carry rooms and hubs.
+        handle.stop(false).await;
+        drop(public.await);
+        if let Some(operator) = operator {
+            operator.stop(false).await;
+        }
+        log::info!("stopped");
+        Ok(())
+    }
+
+    /// What the operator port tells.
+    fn told(&self, draining: Arc<AtomicBool>) -> ops::Told {
+        let (node, workers) = (self.node.clone(), self.workers);
+        let readiness = move || {
+            let mut reasons = Vec::new();
+            if draining.load(Ordering::Relaxed) {
+                reasons.push("draining: connect elsewhere".to_string());
+            }
+            if node.house.workers().len() < workers {
+                reasons.push("starting".to_string());
+            }
+            Readiness { ready: reasons.is_empty(), reasons }
+        };
+        ops::Told { metrics: self.node.metrics.clone(), readiness: Arc::new(readiness) }
+    }
+
+    /// The public port. Each worker thread starts its hub before it takes a connection; the last one
+    /// opens the house.
+    fn listen(&self, listener: TcpListener) -> io::Result<actix_server::Server> {
+        let client = &self.node.settings.client;
+        let door = Door {
+            origins: Origins::new(&client.allowed_origins),
+            gate: self.gate.clone(),
+            metrics: self.node.metrics.clone(),
+        };
+        let keys = &self.node.settings.http_api;
+        let api = Arc::new(api::Api {
+            options: api::Options {
+                keys: match keys.insecure {
+                    true => ApiKeys::Anyone,
+                    false => ApiKeys::Holders(
+                        keys.all_keys().map(|key| key.expose().to_string()).collect(),
+                    ),
+                },
+                body_limit: 10 * self.node.settings.websocket.message_size_limit,
+                channel_max_length: self.node.settings.channel.max_length,
+                timeout: Duration::from_secs(10),
+                transport_errors: false,
+            },
+            backend: Arc::new(NodeBackend::new(self.node.clone(), self.id)),
+            metrics: self.node.metrics.clone(),
+        });
+        let pulses: Vec<Pulse> = (0..self.workers).map(|_| Pulse::default()).collect();
+        watchdog::watch(pulses.clone())?;
+        let (node, count) = (self.node.clone(), self.workers);
+        let reported: Arc<Mutex<Vec<(usize, Worker)>>> = Arc::default();
+        let on_worker_start =
+            move |index: usize| -> futures_core::future::LocalBoxFuture<'static, _> {
+                let roster = Roster::new(index);
+                let arbiter = Arbiter::current();
+                let host = Host::new(node.clone(), roster.clone());
+                let house = node.house.clone();
+                let hub = start_hub(house, roster);
+                actix::spawn(tell(host.clone(), pulses[index].clone()));
+                let mut all = reported.lock().unwrap_or_else(PoisonError::into_inner);
+                all.push((index, Worker { hub, arbiter: arbiter.clone() }));
+                if all.len() == count {
+                    all.sort_by_key(|(index, _)| *index);
+                    let workers: Vec<Worker> = all.drain(..).map(|(_, worker)| worker).collect();
+                    node.users.open(workers.iter().map(|w| w.arbiter.clone()).collect());
+                    node.house.open(workers);
+                }
+                let accept: crate::edge::socket::Accept = std::rc::Rc::new(move |accepted| {
+                    let accepted = Accepted {
+                        io: accepted.io,
+                        leftover: accepted.leftover,
+                        encoding: accepted.encoding,
+                        native_ping: accepted.native_ping,
+                        permit: accepted.permit,
+                        handshake: Box::new(accepted.handshake),
+                    };
+                    session::start(&host, accepted);
+                });
+                Box::pin(std::future::ready(accept))
+            };
+        let listening = Listening {
+            workers: self.workers,
+            request_timeout: REQUEST_TIMEOUT,
+            keep_alive: KEEP_ALIVE,
+        };
+        let configure =
+            move |app: &mut actix_web::web::ServiceConfig| api::routes(app, api.clone());
+        listener::run(listener, listening, Arc::new(door), configure, Arc::new(on_worker_start))
+    }
+
+    /// Nobody new comes in; who is in is told to come back elsewhere, some at a time.
+    async fn drain(&self) {
+        let settings = &self.node.settings.shutdown;
+        self.gate.drain();
+        sleep(settings.ready_delay).await;
+        let batch = settings.batch_size.div_ceil(self.workers);
+        while self.gate.connections() > 0 {
+            for worker in self.node.house.workers() {
+                // A hub that is too full to hear it hears the next one.
+                let _ = worker.hub.try_send(ToHub::Drain { batch });
+            }
+            sleep(settings.batch_pause.mul_f64(0.5 + rand::random::<f64>())).await;
+        }
+    }
+}
+
+/// The hub of this thread.
+fn start_hub(house: Arc<House>, roster: std::rc::Rc<Roster>) -> actix::Addr<Hub> {
+    supervisor::start_here("hub", move |ctx| Hub::new(house, roster, ctx))
+}
+
+/// Tells the metrics and the watchdog, for as long as the thread lives.
+async fn tell(host: std::rc::Rc<Host>, pulse: Pulse) {
+    let mut turn = tokio::time::interval(TELL);
+    turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        turn.tick().await;
+        watchdog::beat(&pulse);
+        host.tell();
+    }
+}
+
+fn metrics(workers: usize) -> Result<Arc<Metrics>, Failed> {
+    let labels = Labels {
+        refusals: Refusal::ALL.iter().map(|refusal| refusal.code).collect(),
+        closes: Close::ALL.iter().map(|close| close.code).collect(),
+        workers,
+    };
+    Metrics::new(&labels).map(Arc::new).map_err(|why| Failed(format!("metrics: {why}")))
+}
+
+/// What rooms need to know of a channel. One whose namespace is gone keeps nothing and shows nothing.
+fn rules_of(namespaces: &Namespaces, channel: &crate::ids::Channel) -> Rules {
+    match namespaces.resolve(channel) {
+        Ok(namespace) => Rules {
+            storage: namespace.storage(),
+            cache: namespace.force_recovery_mode == RecoveryMode::Cache,
+        },
+        Err(_) => Rules { storage: Storage::None, cache: false },
+    }
+}
+
+/// What ends the process from outside.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "Ctrl-C",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Where the outside touches us: knows HTTP and who is asking, decides nothing.
 
 pub mod api;
+pub mod backend;
 pub mod error;
 pub mod handshake;
 pub mod identity;

@@ -9,3 +9,4 @@ pub mod open_files;
 pub mod settings;
 pub mod telemetry;
 pub mod tokens;
+pub mod watchdog;

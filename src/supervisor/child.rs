@@ -35,14 +35,20 @@ where
     arbiter.spawn_fn(move || {
         let mut ctx = Context::with_receiver(receiver);
         let actor = make(&mut ctx);
-        actix_rt::spawn(Child {
-            name,
-            fut: ctx.into_future(actor),
-            born: Instant::now(),
-            backoff: Backoff::default(),
-            resting: None,
-        });
+        actix_rt::spawn(Child::new(name, ctx.into_future(actor)));
     });
+    Addr::new(sender)
+}
+
+/// The same on this thread; `make` need not be sent anywhere.
+pub fn start_here<A>(name: &'static str, make: impl FnOnce(&mut Context<A>) -> A) -> Addr<A>
+where
+    A: Actor<Context = Context<A>> + Supervised,
+{
+    let (sender, receiver) = channel::channel(MAILBOX);
+    let mut ctx = Context::with_receiver(receiver);
+    let actor = make(&mut ctx);
+    actix_rt::spawn(Child::new(name, ctx.into_future(actor)));
     Addr::new(sender)
 }
 
@@ -61,6 +67,10 @@ impl<A> Child<A>
 where
     A: Actor<Context = Context<A>> + Supervised,
 {
+    fn new(name: &'static str, fut: ContextFut<A, Context<A>>) -> Self {
+        Self { name, fut, born: Instant::now(), backoff: Backoff::default(), resting: None }
+    }
+
     /// After a fall: counts it, decides, brings the actor back. False if nobody holds its address.
     fn bring_back(&mut self) -> bool {
         loop {

@@ -14,5 +14,5 @@ pub mod backoff;
 mod child;
 mod watch;
 
-pub use child::start;
+pub use child::{start, start_here};
 pub use watch::restarts;

@@ -507,7 +507,12 @@ impl Handler<Request> for Room {
             Request::Publish(publish) => self.publish(*publish),
             // Who asks may have gone away meanwhile.
             Request::Presence(answer) => drop(answer.send(self.people.presence())),
-            Request::PresenceStats(answer) => drop(answer.send(self.people.stats())),
+            Request::PresenceStats(answer) => {
+                let _ = answer.send(self.people.stats());
+            }
+            Request::Members(answer) => {
+                let _ = answer.send(self.people.len() as u32);
+            }
             Request::Census(census) => self.recount(census),
             Request::Tick => self.tick(ctx),
         }

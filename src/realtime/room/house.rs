@@ -123,6 +123,11 @@ impl House {
         self.question(channel, Request::PresenceStats).await
     }
 
+    /// How many connections are in the channel, whether they show up in presence or not.
+    pub async fn members(&self, channel: &Channel) -> Result<u32, Busy> {
+        self.question(channel, Request::Members).await
+    }
+
     async fn question<T: Default>(
         &self,
         channel: &Channel,

@@ -72,6 +72,10 @@ impl People {
         self.here.is_empty()
     }
 
+    pub fn len(&self) -> usize {
+        self.here.len()
+    }
+
     /// Who shows up in presence, by client id.
     pub fn presence(&self) -> PresenceResult {
         self.present().map(|info| (info.client.clone(), info.clone())).collect()

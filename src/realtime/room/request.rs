@@ -20,6 +20,8 @@ pub enum Request {
     Publish(Box<Publish>),
     Presence(oneshot::Sender<PresenceResult>),
     PresenceStats(oneshot::Sender<PresenceStats>),
+    /// How many members there are.
+    Members(oneshot::Sender<u32>),
     /// The members of one worker, from its hub: after a room or hub was restarted.
     Census(super::hub::Census),
     /// Time to look after itself.

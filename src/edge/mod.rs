@@ -1,1 +1,11 @@
-//! (to be written)
+//! Where the outside touches us: knows HTTP and who is asking, decides nothing.
+
+pub mod api;
+pub mod error;
+pub mod handshake;
+pub mod identity;
+pub mod limits;
+pub mod listener;
+pub mod ops;
+pub mod routes;
+pub mod socket;

@@ -4,3 +4,4 @@ pub mod directory;
 pub mod journal;
 pub mod namespace;
 pub mod room;
+pub mod session;

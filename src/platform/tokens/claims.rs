@@ -8,7 +8,7 @@ use regex::Regex;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{BadKeys, LEEWAY, TokenError};
+use super::{BadKeys, TokenError};
 use crate::ids::UserId;
 
 /// Application data that a token carries along.
@@ -135,18 +135,18 @@ pub(super) enum Accepted {
 
 impl Accepted {
     pub(super) fn read(
-        exactly: &Option<String>,
-        pattern: &Option<String>,
+        exactly: &str,
+        pattern: &str,
         setting: &'static str,
     ) -> Result<Option<Self>, BadKeys> {
         match (exactly, pattern) {
-            (None, None) => Ok(None),
-            (Some(name), None) => Ok(Some(Self::Exactly(name.clone()))),
+            ("", "") => Ok(None),
+            (name, "") => Ok(Some(Self::Exactly(name.to_string()))),
             // Anchored: a pattern that is found somewhere inside lets strangers in.
-            (None, Some(pattern)) => Regex::new(&format!("^(?:{pattern})$"))
+            ("", pattern) => Regex::new(&format!("^(?:{pattern})$"))
                 .map(|regex| Some(Self::Matching(regex)))
                 .map_err(|_| BadKeys { setting, expected: "a regular expression" }),
-            (Some(_), Some(_)) => {
+            (..) => {
                 Err(BadKeys { setting, expected: "either the exact value or a pattern, not both" })
             }
         }
@@ -166,9 +166,9 @@ impl Claims {
             .map_err(|_| TokenError::Invalid("one of its claims has another type than expected"))
     }
 
-    pub(super) fn in_force(&self, now: i64) -> Result<(), TokenError> {
-        let over = self.exp.is_some_and(|exp| exp.saturating_add(LEEWAY) < now);
-        let early = self.nbf.is_some_and(|nbf| nbf > now.saturating_add(LEEWAY));
+    pub(super) fn in_force(&self, now: i64, leeway: i64) -> Result<(), TokenError> {
+        let over = self.exp.is_some_and(|exp| exp.saturating_add(leeway) < now);
+        let early = self.nbf.is_some_and(|nbf| nbf > now.saturating_add(leeway));
         if over || early { Err(TokenError::Expired) } else { Ok(()) }
     }
 

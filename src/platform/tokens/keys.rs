@@ -5,38 +5,12 @@ use std::fmt;
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 
 use super::claims::Accepted;
+use crate::platform::settings::{Secret, Token};
 
-/// What the settings say about tokens. Absent keys verify nothing.
-#[derive(Clone, Default)]
-pub struct TokenKeys {
-    /// Secret of HS256, HS384 and HS512.
-    pub hmac_secret: Option<String>,
-    /// The secret before that one, still accepted while tokens signed with it are about.
-    pub hmac_previous_secret: Option<String>,
-    /// Unix seconds after which the previous secret verifies nothing; none: no end.
-    pub hmac_previous_secret_valid_until: Option<i64>,
-    /// PEM, for RS256, RS384 and RS512.
-    pub rsa_public_key: Option<String>,
-    /// PEM, on P-256 for ES256 or on P-384 for ES384.
-    pub ecdsa_public_key: Option<String>,
-    /// PEM, Ed25519, for EdDSA.
-    pub eddsa_public_key: Option<String>,
-    /// `aud` must name this.
-    pub audience: Option<String>,
-    /// Or one value of `aud` must match this as a whole.
-    pub audience_regex: Option<String>,
-    /// `iss` must be this.
-    pub issuer: Option<String>,
-    /// Or match this as a whole.
-    pub issuer_regex: Option<String>,
-    /// The claim that holds the user's id; none: `sub`.
-    pub user_id_claim: Option<String>,
-}
-
-/// A setting of [`TokenKeys`] that can't be used: which, and what was expected.
+/// A setting of tokens that can't be used: which, and what was expected.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BadKeys {
-    /// The field of [`TokenKeys`].
+    /// Its name in the section, as `rsa_public_key` in `client.token`.
     pub setting: &'static str,
     /// What was expected there. Holds nothing of the key.
     pub expected: &'static str,
@@ -53,20 +27,30 @@ pub(super) struct Keys {
     pub(super) audience: Option<Accepted>,
     pub(super) issuer: Option<Accepted>,
     pub(super) user_id_claim: Option<String>,
+    /// Seconds that the clocks of issuer and node may be apart.
+    pub(super) leeway: i64,
+}
+
+/// A setting's text, if it is set.
+fn set(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 impl Keys {
-    pub(super) fn read(from: &TokenKeys) -> Result<Self, BadKeys> {
+    pub(super) fn read(from: &Token) -> Result<Self, BadKeys> {
+        let until = Some(from.hmac_previous_secret_key_valid_until).filter(|until| *until != 0);
+        let until = until.map(|until| i64::try_from(until).unwrap_or(i64::MAX));
         Ok(Self {
-            hmac: secret(&from.hmac_secret, "hmac_secret")?,
-            hmac_previous: secret(&from.hmac_previous_secret, "hmac_previous_secret")?
-                .map(|key| (key, from.hmac_previous_secret_valid_until)),
-            rsa: from.rsa_public_key.as_deref().map(rsa).transpose()?,
-            ec: from.ecdsa_public_key.as_deref().map(ec).transpose()?,
-            ed: from.eddsa_public_key.as_deref().map(ed).transpose()?,
+            hmac: secret(&from.hmac_secret_key, "hmac_secret_key")?,
+            hmac_previous: secret(&from.hmac_previous_secret_key, "hmac_previous_secret_key")?
+                .map(|key| (key, until)),
+            rsa: set(&from.rsa_public_key).map(rsa).transpose()?,
+            ec: set(&from.ecdsa_public_key).map(ec).transpose()?,
+            ed: set(&from.ed25519_public_key).map(ed).transpose()?,
             audience: Accepted::read(&from.audience, &from.audience_regex, "audience_regex")?,
             issuer: Accepted::read(&from.issuer, &from.issuer_regex, "issuer_regex")?,
-            user_id_claim: from.user_id_claim.clone(),
+            user_id_claim: set(&from.user_id_claim).map(str::to_string),
+            leeway: i64::try_from(from.leeway.as_secs()).unwrap_or(i64::MAX),
         })
     }
 
@@ -91,17 +75,13 @@ impl Keys {
     }
 }
 
-fn secret(text: &Option<String>, setting: &'static str) -> Result<Option<DecodingKey>, BadKeys> {
-    match text {
+fn secret(secret: &Secret, setting: &'static str) -> Result<Option<DecodingKey>, BadKeys> {
+    match set(secret.expose()) {
         None => Ok(None),
-        Some(s) if s.is_empty() => Err(BadKeys {
-            setting,
-            expected: "a secret, or leave it out; an empty one signs for anybody",
-        }),
-        Some(s) if s.contains("-----BEGIN") => Err(BadKeys {
-            setting,
-            expected: "a random secret; a PEM key is public or belongs elsewhere",
-        }),
+        Some(s) if s.contains("-----BEGIN") => {
+            let expected = "a random secret; a PEM key is public or belongs elsewhere";
+            Err(BadKeys { setting, expected })
+        }
         Some(s) => Ok(Some(DecodingKey::from_secret(s.as_bytes()))),
     }
 }
@@ -122,7 +102,7 @@ fn ec(pem: &str) -> Result<(DecodingKey, Algorithm), BadKeys> {
 }
 
 fn ed(pem: &str) -> Result<DecodingKey, BadKeys> {
-    let bad = BadKeys { setting: "eddsa_public_key", expected: "an Ed25519 public key in PEM" };
+    let bad = BadKeys { setting: "ed25519_public_key", expected: "an Ed25519 public key in PEM" };
     public(pem, DecodingKey::from_ed_pem, Algorithm::EdDSA).ok_or(bad)
 }
 
@@ -143,12 +123,6 @@ fn public(
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Keys(***)")
-    }
-}
-
-impl fmt::Debug for TokenKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenKeys(***)")
     }
 }
 

@@ -9,7 +9,7 @@ mod claims;
 mod keys;
 
 pub use claims::{Attached, ConnectionClaims, Grant, Overrides, SubscriptionClaims};
-pub use keys::{BadKeys, TokenKeys};
+pub use keys::BadKeys;
 
 use std::fmt;
 
@@ -19,8 +19,7 @@ use serde_json::value::RawValue;
 use claims::{Accepted, Claims};
 use keys::Keys;
 
-/// How far the clocks of issuer and node may be apart, in seconds: `exp` and `nbf` are read with this leeway.
-pub const LEEWAY: i64 = 60;
+use super::settings::Token;
 
 /// Why a token is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +38,7 @@ pub struct Verifier {
 
 impl Verifier {
     /// Reads the keys; fails on a key that could never verify anything.
-    pub fn new(keys: &TokenKeys) -> Result<Self, BadKeys> {
+    pub fn new(keys: &Token) -> Result<Self, BadKeys> {
         Ok(Self { keys: Keys::read(keys)? })
     }
 
@@ -63,7 +62,7 @@ impl Verifier {
     fn verify(&self, token: &str, now: i64) -> Result<(Claims, String), TokenError> {
         let payload = self.signed_payload(token, now)?;
         let claims = Claims::read(&payload)?;
-        claims.in_force(now)?;
+        claims.in_force(now, self.keys.leeway)?;
         self.check(&self.keys.audience, claims.aud.as_ref(), "aud names somebody else")?;
         self.check(&self.keys.issuer, claims.iss.as_ref(), "iss is not our issuer")?;
         let user = claims::user(&payload, self.keys.user_id_claim.as_deref())?;

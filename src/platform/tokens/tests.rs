@@ -4,6 +4,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, encode};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::platform::settings::Secret;
 
 const NOW: i64 = 1_700_000_000;
 const RSA: &str = include_str!("testdata/rsa.public.pem");
@@ -20,37 +21,37 @@ fn hs(secret: &str, claims: Value) -> String {
     signed(Algorithm::HS256, &EncodingKey::from_secret(secret.as_bytes()), &claims)
 }
 
-fn verifier(keys: TokenKeys) -> Verifier {
+fn verifier(keys: Token) -> Verifier {
     Verifier::new(&keys).unwrap()
 }
 
 fn by_secret() -> Verifier {
-    verifier(TokenKeys { hmac_secret: Some("secret".into()), ..Default::default() })
+    verifier(Token { hmac_secret_key: Secret::new("secret"), ..Default::default() })
 }
 
 fn invalid<T: fmt::Debug>(result: Result<T, TokenError>) -> bool {
     matches!(result, Err(TokenError::Invalid(_)))
 }
 
-fn every_key() -> Vec<(&'static str, Vec<Algorithm>, EncodingKey, TokenKeys)> {
+fn every_key() -> Vec<(&'static str, Vec<Algorithm>, EncodingKey, Token)> {
     use Algorithm::*;
-    let pem = |text: &str| Some(text.to_string());
+    let pem = |text: &str| text.to_string();
     let rsa = EncodingKey::from_rsa_pem(include_bytes!("testdata/rsa.private.pem")).unwrap();
     let p256 = EncodingKey::from_ec_pem(include_bytes!("testdata/p256.private.pem")).unwrap();
     let p384 = EncodingKey::from_ec_pem(include_bytes!("testdata/p384.private.pem")).unwrap();
     let ed = EncodingKey::from_ed_pem(include_bytes!("testdata/ed25519.private.pem")).unwrap();
-    let none = TokenKeys::default;
+    let none = Token::default;
     vec![
         (
             "hmac",
             vec![HS256, HS384, HS512],
             EncodingKey::from_secret(b"secret"),
-            TokenKeys { hmac_secret: pem("secret"), ..none() },
+            Token { hmac_secret_key: Secret::new("secret"), ..none() },
         ),
-        ("rsa", vec![RS256, RS384, RS512], rsa, TokenKeys { rsa_public_key: pem(RSA), ..none() }),
-        ("p256", vec![ES256], p256, TokenKeys { ecdsa_public_key: pem(P256), ..none() }),
-        ("p384", vec![ES384], p384, TokenKeys { ecdsa_public_key: pem(P384), ..none() }),
-        ("ed25519", vec![EdDSA], ed, TokenKeys { eddsa_public_key: pem(ED25519), ..none() }),
+        ("rsa", vec![RS256, RS384, RS512], rsa, Token { rsa_public_key: pem(RSA), ..none() }),
+        ("p256", vec![ES256], p256, Token { ecdsa_public_key: pem(P256), ..none() }),
+        ("p384", vec![ES384], p384, Token { ecdsa_public_key: pem(P384), ..none() }),
+        ("ed25519", vec![EdDSA], ed, Token { ed25519_public_key: pem(ED25519), ..none() }),
     ]
 }
 
@@ -79,11 +80,11 @@ fn rsa_pss_is_not_accepted_though_the_key_could_verify_it() {
 
 #[test]
 fn a_public_key_used_as_hmac_secret_forges_nothing() {
-    let all = TokenKeys {
-        hmac_secret: Some("secret".into()),
-        rsa_public_key: Some(RSA.into()),
-        ecdsa_public_key: Some(P256.into()),
-        eddsa_public_key: Some(ED25519.into()),
+    let all = Token {
+        hmac_secret_key: Secret::new("secret"),
+        rsa_public_key: RSA.into(),
+        ecdsa_public_key: P256.into(),
+        ed25519_public_key: ED25519.into(),
         ..Default::default()
     };
     for pem in [RSA, P256, ED25519] {
@@ -120,7 +121,7 @@ fn unsigned_garbled_and_foreign_tokens_are_invalid() {
 
 #[test]
 fn without_keys_nobody_gets_in() {
-    assert!(invalid(verifier(TokenKeys::default()).connection(&hs("", json!({})), NOW)));
+    assert!(invalid(verifier(Token::default()).connection(&hs("", json!({})), NOW)));
 }
 
 #[test]
@@ -150,10 +151,10 @@ fn an_expired_token_of_a_stranger_is_invalid_not_expired() {
 
 #[test]
 fn after_a_rotation_the_previous_secret_works_until_its_time() {
-    let keys = TokenKeys {
-        hmac_secret: Some("new".into()),
-        hmac_previous_secret: Some("old".into()),
-        hmac_previous_secret_valid_until: Some(NOW),
+    let keys = Token {
+        hmac_secret_key: Secret::new("new"),
+        hmac_previous_secret_key: Secret::new("old"),
+        hmac_previous_secret_key_valid_until: NOW as u64,
         ..Default::default()
     };
     let verifier = verifier(keys);
@@ -165,16 +166,16 @@ fn after_a_rotation_the_previous_secret_works_until_its_time() {
 
 #[test]
 fn audience_and_issuer_must_be_ours_when_they_are_configured() {
-    let exact = TokenKeys {
-        hmac_secret: Some("secret".into()),
-        audience: Some("fanfare".into()),
-        issuer: Some("me".into()),
+    let exact = Token {
+        hmac_secret_key: Secret::new("secret"),
+        audience: "fanfare".into(),
+        issuer: "me".into(),
         ..Default::default()
     };
-    let pattern = TokenKeys {
-        hmac_secret: Some("secret".into()),
-        audience_regex: Some("fan.*".into()),
-        issuer_regex: Some("m.".into()),
+    let pattern = Token {
+        hmac_secret_key: Secret::new("secret"),
+        audience_regex: "fan.*".into(),
+        issuer_regex: "m.".into(),
         ..Default::default()
     };
     for keys in [exact, pattern] {
@@ -195,9 +196,9 @@ fn audience_and_issuer_must_be_ours_when_they_are_configured() {
 
 #[test]
 fn the_user_may_stand_in_another_claim() {
-    let keys = TokenKeys {
-        hmac_secret: Some("secret".into()),
-        user_id_claim: Some("uid".into()),
+    let keys = Token {
+        hmac_secret_key: Secret::new("secret"),
+        user_id_claim: "uid".into(),
         ..Default::default()
     };
     let token = hs("secret", json!({"sub": "ana", "uid": "bo"}));
@@ -227,7 +228,7 @@ fn a_connection_token_says_who_how_long_and_to_what() {
         lifetime: Some(NOW + 100),
         info: Some(Attached::Json(r#"{"name":"Ana"}"#.into())),
         subs: [("news".to_string(), news), ("chat:1".to_string(), chat)].into(),
-        jti: Some("j".into()),
+        jti: "j".into(),
     };
     assert_eq!(seen, expected);
 }
@@ -270,17 +271,16 @@ fn claims_of_a_wrong_type_make_a_token_invalid() {
 
 #[test]
 fn keys_that_could_never_verify_are_named_at_start() {
-    let text = |s: &str| Some(s.to_string());
+    let text = |s: &str| s.to_string();
     let private = include_str!("testdata/p256.private.pem");
     for (keys, setting) in [
-        (TokenKeys { hmac_secret: text(""), ..Default::default() }, "hmac_secret"),
-        (TokenKeys { hmac_secret: text(RSA), ..Default::default() }, "hmac_secret"),
-        (TokenKeys { rsa_public_key: text("x"), ..Default::default() }, "rsa_public_key"),
-        (TokenKeys { rsa_public_key: text(P256), ..Default::default() }, "rsa_public_key"),
-        (TokenKeys { ecdsa_public_key: text(P521), ..Default::default() }, "ecdsa_public_key"),
-        (TokenKeys { ecdsa_public_key: text(private), ..Default::default() }, "ecdsa_public_key"),
-        (TokenKeys { eddsa_public_key: text(RSA), ..Default::default() }, "eddsa_public_key"),
-        (TokenKeys { issuer_regex: text("("), ..Default::default() }, "issuer_regex"),
+        (Token { hmac_secret_key: Secret::new(RSA), ..Default::default() }, "hmac_secret_key"),
+        (Token { rsa_public_key: text("x"), ..Default::default() }, "rsa_public_key"),
+        (Token { rsa_public_key: text(P256), ..Default::default() }, "rsa_public_key"),
+        (Token { ecdsa_public_key: text(P521), ..Default::default() }, "ecdsa_public_key"),
+        (Token { ecdsa_public_key: text(private), ..Default::default() }, "ecdsa_public_key"),
+        (Token { ed25519_public_key: text(RSA), ..Default::default() }, "ed25519_public_key"),
+        (Token { issuer_regex: text("("), ..Default::default() }, "issuer_regex"),
     ] {
         assert_eq!(Verifier::new(&keys).unwrap_err().setting, setting);
     }
@@ -288,6 +288,6 @@ fn keys_that_could_never_verify_are_named_at_start() {
 
 #[test]
 fn no_key_is_printed() {
-    let keys = TokenKeys { hmac_secret: Some("hush".into()), ..Default::default() };
+    let keys = Token { hmac_secret_key: Secret::new("hush"), ..Default::default() };
     assert!(!format!("{keys:?} {:?}", by_secret()).contains("hush"));
 }

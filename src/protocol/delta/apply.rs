@@ -87,7 +87,7 @@ impl<'d> Reader<'d> {
         let digits = self.0.iter().map_while(|digit| DIGITS.iter().position(|it| it == digit));
         let (count, value) = digits
             .take(7)
-            .fold((0, 0u64), |(count, value), digit| (count + 1, value << 6 | digit as u64));
+            .fold((0, 0u64), |(count, value), digit| (count + 1, (value << 6) | digit as u64));
         self.bytes(count)?;
         match u32::try_from(value) {
             Ok(value) if count > 0 => Ok(value as usize),

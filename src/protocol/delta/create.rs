@@ -153,7 +153,7 @@ impl Delta<'_> {
     }
 
     fn number(&mut self, value: u32, mark: u8) {
-        let digit = |place: usize| DIGITS[(value >> (6 * place) & 63) as usize];
+        let digit = |place: usize| DIGITS[((value >> (6 * place)) & 63) as usize];
         self.out.extend((0..digits(value)).rev().map(digit));
         self.out.push(mark);
     }
@@ -180,5 +180,5 @@ fn roll(hash: u32, first: u8, next: u8) -> u32 {
 
 /// `slots` is a power of two; the upper bits of a product are the well mixed ones.
 fn slot(hash: u32, slots: usize) -> usize {
-    (u64::from(hash.wrapping_mul(MULTIPLIER)) * slots as u64 >> 32) as usize
+    ((u64::from(hash.wrapping_mul(MULTIPLIER)) * slots as u64) >> 32) as usize
 }

@@ -14,6 +14,14 @@ fn a_small_change_in_a_long_text_makes_a_short_delta() {
 }
 
 #[test]
+fn a_delta_of_another_implementation_is_read() {
+    let from = br#"{"price":1,"name":"an instrument with a long name","when":"2024-01-01"}"#;
+    let to = br#"{"price":2,"name":"an instrument with a long name","when":"2024-01-02"}"#;
+    let delta = b"17\nA:{\"price\":2v@A,3:2\"}2a3WXQ;";
+    assert_eq!(apply(from, delta, MOST).unwrap(), to);
+}
+
+#[test]
 fn there_is_no_delta_where_it_would_not_be_smaller() {
     let long = [7; 100];
     assert_eq!(fossil(b"", &long), None);

@@ -10,7 +10,11 @@ use crate::{
     protocol::{Epoch, Position, Publication},
 };
 
+#[cfg(test)]
+mod contract;
 pub mod memory;
+mod numbering;
+mod paging;
 pub mod sqlite;
 pub mod writer;
 
@@ -21,16 +25,22 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Journal: Send + Sync + 'static {
     /// Commits a batch: all of it or nothing. Results come by ordinal.
     ///
-    /// Batches of one writer are appended one after the other; its `seq` rises by 1 with each.
+    /// Batches of one writer are appended one after the other; its `seq` rises by 1 with each that is
+    /// committed, any other is refused. After an error a writer goes on under a new [`WriterId`].
     /// Never retried by the journal itself; never cancelled by dropping the future.
     fn append(&self, batch: Batch) -> Pending<'_, Result<Vec<Appended>, AppendError>>;
 
     /// A page of one channel with its epoch and top, all from one snapshot.
     ///
-    /// A channel in which nothing was ever published has epoch `<generation>.0` and top 0.
+    /// A channel in which nothing was ever published has epoch `<generation>.0` and top 0, and its first
+    /// publication keeps that epoch. (Rarely it is another number than 0: when a channel whose name falls
+    /// into the same slot was forgotten. All readers agree on it, and it never returns.)
     fn read(&self, channel: &Channel, range: Range) -> Pending<'_, Result<Page, Unavailable>>;
 
     /// Heads of the channels that were appended to since `cursor`, by any writer of this store.
+    ///
+    /// At most [`FEED_PAGE`] batches of each writer in one answer: who is far behind asks again until
+    /// the cursor rests.
     fn changes(&self, cursor: Cursor) -> Pending<'_, Result<Changes, Unavailable>>;
 
     /// Whether the batch (writer, seq) was committed. If it was not, the writer is closed for good,
@@ -43,6 +53,20 @@ pub trait Journal: Send + Sync + 'static {
     /// One bounded step of retention: drops what is past its channel's [`Retention`], old idempotency
     /// keys and feed rows, and gives space back. Says whether there is more to do.
     fn trim(&self) -> Pending<'_, Result<Trimmed, Unavailable>>;
+}
+
+/// Batches of one writer in one answer of [`Journal::changes`], at most.
+pub const FEED_PAGE: usize = 1_000;
+
+/// The store's clock: milliseconds since 1970.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// The clock of this machine.
+pub fn system_clock() -> Clock {
+    Arc::new(|| {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(0, numbering::millis)
+    })
 }
 
 /// How much of a channel is kept. Reads never show more than this, whatever trimming has got to.
@@ -129,7 +153,8 @@ pub struct Range {
     pub direction: Direction,
     /// Publications, at most; 0 reads only epoch and top.
     pub limit: usize,
-    /// Bytes of data, at most; the page ends before the publication that would pass it (but has at least one).
+    /// Bytes of data, at most; the page ends before the publication that would pass it (but has at
+    /// least one, unless `limit` is 0).
     pub max_bytes: usize,
 }
 

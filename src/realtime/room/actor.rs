@@ -8,7 +8,7 @@ use super::{
     broadcast::Broadcast,
     catch_up::{self, Gap},
     door::{Door, Verdict},
-    house::{House, Rules, Storage},
+    house::{House, Rules},
     hub::{Census, Enter, ToHub},
     people::People,
     request::{Asked, End, Leave, PageRead, Publish, Request, Subscribe, unnumbered},
@@ -30,6 +30,7 @@ use crate::{
             Append, Appended, Direction, Page, Range, Unavailable,
             writer::{Committed, JournalHandle},
         },
+        namespace::Storage,
     },
 };
 
@@ -196,8 +197,11 @@ impl Room {
         };
         let mut asking = Vec::new();
         for ask in std::mem::take(&mut self.waiting) {
+            let mut ask = ask;
+            if self.rules.cache && ask.wishes.recoverable {
+                ask.recover = catch_up::before_last(&at, ask.recover.take());
+            }
             let gap = match &ask.recover {
-                None if self.rules.cache => Gap::Whole { missed: Vec::new(), top: at.clone() },
                 None => {
                     self.let_in(*ask, Some(at.clone()), Vec::new(), false);
                     continue;

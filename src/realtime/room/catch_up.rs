@@ -30,6 +30,15 @@ pub enum Gap {
     Ask(Range),
 }
 
+/// In a channel that shows its latest publication: where a member stands who is to get just that.
+pub fn before_last(at: &Position, stood: Option<Position>) -> Option<Position> {
+    match stood {
+        Some(stood) if stood == *at => Some(stood),
+        _ if at.offset == 0 => None,
+        _ => Some(Position { offset: at.offset - 1, epoch: at.epoch.clone() }),
+    }
+}
+
 /// From the room's memory alone.
 pub fn look(at: &Position, ring: &Ring, stood: &Position, limits: Limits) -> Gap {
     let no = Gap::TooWide { top: at.clone(), from_nowhere: false };

@@ -18,20 +18,10 @@ use crate::{
     realtime::{
         directory::{Absent, Directory, Full, Life},
         journal::writer::JournalHandle,
+        namespace::Storage,
     },
     supervisor,
 };
-
-/// Where a channel's publications are kept.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Storage {
-    /// Nowhere: no history, no positions.
-    None,
-    /// In this node's memory.
-    Memory,
-    /// In the journal; acknowledged after its commit.
-    Durable,
-}
 
 /// What a room needs to know of its channel's namespace.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -190,10 +190,9 @@ impl Hub {
     }
 
     fn drain(&self, batch: usize) {
-        for id in self.roster.ids().into_iter().take(batch) {
-            if let Some(seat) = self.roster.seat(id) {
-                seat.notice(Notice::Close(Close::SHUTDOWN));
-            }
+        let all = self.roster.ids().into_iter().filter_map(|id| self.roster.seat(id));
+        for seat in all.filter(|seat| seat.is_open()).take(batch) {
+            seat.notice(Notice::Close(Close::SHUTDOWN));
         }
     }
 }

@@ -45,8 +45,11 @@ pub trait Seat {
     /// Tells the connection's actor.
     fn notice(&self, notice: Notice);
 
-    /// The deadline that was asked for by [`Hub`](super::hub::Hub) has come.
+    /// A time that was filed with the [`Roster`](super::roster::Roster) has come.
     fn due(&self);
+
+    /// Whether it is not closing.
+    fn is_open(&self) -> bool;
 }
 
 /// What a connection hears from rooms, through its hub.

@@ -1,0 +1,276 @@
+//! What only a file can suffer: errors at each statement, a full disk, a lock, copies, restarts.
+
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+
+use super::{SqliteJournal, backup, fault::Fault, fault::Faults};
+use crate::{
+    platform::database::{Database, OpenError},
+    realtime::journal::{
+        Append, AppendError, Appended, Journal, Settled, Version,
+        contract::fixture::{
+            Fixture, Folder, Lane, World, append, channel, keyed, new, offsets, open, said,
+        },
+    },
+};
+
+/// A journal that fails at the `place`-th statement after it was armed.
+struct Failing {
+    journal: Arc<dyn Journal>,
+    armed: Arc<AtomicUsize>,
+    fault: Arc<Mutex<(Fault, &'static str)>>,
+}
+
+fn failing(path: &Path, world: &World) -> Failing {
+    let armed = Arc::new(AtomicUsize::new(usize::MAX));
+    let fault = Arc::new(Mutex::new((Fault::None, "")));
+    let (left, what) = (armed.clone(), fault.clone());
+    let hook = move |place: &'static str| {
+        let before = left.load(Ordering::SeqCst);
+        if before == usize::MAX {
+            return Fault::None;
+        }
+        if before > 0 {
+            left.store(before - 1, Ordering::SeqCst);
+            return Fault::None;
+        }
+        left.store(usize::MAX, Ordering::SeqCst);
+        let mut what = what.lock().unwrap();
+        what.1 = place;
+        what.0
+    };
+    let faults = Faults { hook: Some(Arc::new(hook)) };
+    let database = Arc::new(Database::open(path).unwrap());
+    let journal =
+        SqliteJournal::with_faults(database, world.retention(), world.clock(), faults).unwrap();
+    Failing { journal: Arc::new(journal), armed, fault }
+}
+
+fn fixture(journal: &Arc<dyn Journal>, world: &World) -> Fixture {
+    Fixture::of(journal.clone(), world.clone())
+}
+
+/// A batch that comes by every statement that an append has.
+fn batch(round: usize) -> Vec<Append> {
+    let version = Some(Version { number: round as u64 + 1, epoch: String::new() });
+    vec![
+        append("a", "1"),
+        keyed("a", "2", "api", &round.to_string()),
+        Append { version, ..append("b", "3") },
+        append(&format!("new {round}"), "4"),
+    ]
+}
+
+async fn nothing_or_all(kind: Fault) {
+    let (folder, world) = (Folder::new(), World::new());
+    let it = failing(&folder.file(), &world);
+    let view = fixture(&it.journal, &world);
+    Lane::new(&it.journal).one(append("b", "before")).await;
+    let mut places = BTreeSet::new();
+    for round in 0.. {
+        let mut lane = Lane::new(&it.journal);
+        lane.one(append("a", "before")).await;
+        let tops = (view.all("a").await.top, view.all("b").await.top);
+        it.fault.lock().unwrap().0 = kind;
+        it.armed.store(round, Ordering::SeqCst);
+        let result = it.journal.append(lane.batch(batch(round))).await;
+        let all_places_done = it.armed.swap(usize::MAX, Ordering::SeqCst) != usize::MAX;
+        if all_places_done {
+            assert!(result.is_ok());
+            break;
+        }
+        let place = it.fault.lock().unwrap().1;
+        places.insert(place);
+        let happened = place == "committed";
+        match result {
+            Err(AppendError::Refused(_)) => assert!(!happened && place != "commit", "{place}"),
+            Err(AppendError::Unknown(_)) => {
+                let settled = it.journal.settle(lane.writer, 2).await.unwrap();
+                assert_eq!(matches!(settled, Settled::Happened(_)), happened, "{place}");
+            }
+            Ok(_) => panic!("acknowledged in spite of a failure at {place}"),
+        }
+        let after = (view.all("a").await.top, view.all("b").await.top);
+        let grown = if happened { (tops.0 + 2, tops.1 + 1) } else { tops };
+        assert_eq!(after, grown, "half a batch stands after {kind:?} at {place}");
+        let key = keyed("a", "2", "api", &round.to_string());
+        let retried = Lane::new(&it.journal).one(key).await;
+        assert_eq!(matches!(retried, Appended::Duplicate(_)), happened, "the key, {place}");
+    }
+    let all = view.all("a").await;
+    assert_eq!(offsets(&all), (1..=all.top).collect::<Vec<_>>(), "no offset is left out");
+    let expected = [
+        "begin",
+        "channel",
+        "commit",
+        "committed",
+        "feed",
+        "head",
+        "key",
+        "key.written",
+        "publication",
+        "version",
+        "writer",
+    ];
+    assert_eq!(places.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[actix::test]
+async fn an_error_at_any_statement_leaves_nothing_or_all() {
+    nothing_or_all(Fault::Error).await;
+}
+
+#[actix::test]
+async fn a_panic_at_any_statement_leaves_nothing_or_all() {
+    nothing_or_all(Fault::Panic).await;
+}
+
+#[actix::test]
+async fn a_full_disk_refuses_and_takes_again_when_there_is_room() {
+    let (folder, world) = (Folder::new(), World::new());
+    let database = Arc::new(Database::open_bounded(&folder.file(), Some(120)).unwrap());
+    let journal: Arc<dyn Journal> =
+        Arc::new(SqliteJournal::on(database, world.retention(), world.clock()).unwrap());
+    let view = fixture(&journal, &world);
+    let mut lane = Lane::new(&journal);
+    let text = "x".repeat(3_000);
+    let mut kept = 0;
+    let why = loop {
+        let batch = lane.batch(vec![append("a", &text), append("b", &text), append("a", &text)]);
+        match journal.append(batch).await {
+            Ok(_) => (kept, lane.seq) = (kept + 2, lane.seq + 1),
+            Err(AppendError::Refused(why)) => break why,
+            Err(AppendError::Unknown(why)) => panic!("the fate of a refused batch is known: {why}"),
+        }
+        assert!(kept < 1_000, "the disk never ends");
+    };
+    assert!(why.contains("full"), "{why}");
+    assert_eq!(view.all("a").await.top, kept, "nothing of the refused batch stands");
+    let batch = lane.batch(vec![append("a", &text), append("b", &text), append("a", &text)]);
+    let again = journal.append(batch).await;
+    assert!(matches!(again, Err(AppendError::Refused(_))), "still full");
+    journal.remove(&channel("b")).await.unwrap();
+    view.trim().await;
+    assert_eq!(new(&lane.one(append("a", &text)).await), kept + 1);
+}
+
+#[actix::test]
+async fn a_locked_file_refuses_and_takes_again_when_it_is_free() {
+    let (folder, world) = (Folder::new(), World::new());
+    let journal: Arc<dyn Journal> = Arc::new(open(&folder.file(), &world));
+    let mut lane = Lane::new(&journal);
+    lane.one(append("a", "1")).await;
+    let mut other = SqliteConnection::establish(&folder.file().to_string_lossy()).unwrap();
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    let refused = journal.append(lane.batch(vec![append("a", "2")])).await;
+    assert!(
+        matches!(&refused, Err(AppendError::Refused(why)) if why.contains("locked")),
+        "{refused:?}"
+    );
+    assert_eq!(said(&fixture(&journal, &world).all("a").await), ["1"], "reads go on");
+    other.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(new(&lane.one(append("a", "2")).await), 2);
+}
+
+#[actix::test]
+async fn a_writer_is_closed_also_when_that_can_not_be_written() {
+    let (folder, world) = (Folder::new(), World::new());
+    let it = failing(&folder.file(), &world);
+    let mut lane = Lane::new(&it.journal);
+    lane.one(append("a", "1")).await;
+    // "commit" is the 6th place of this batch.
+    it.fault.lock().unwrap().0 = Fault::Error;
+    it.armed.store(5, Ordering::SeqCst);
+    let unknown = it.journal.append(lane.batch(vec![append("a", "2")])).await;
+    assert!(matches!(unknown, Err(AppendError::Unknown(_))), "{unknown:?}");
+    // The look for the batch has 3 places; what comes then is the row that closes the writer.
+    it.armed.store(3, Ordering::SeqCst);
+    assert_eq!(it.journal.settle(lane.writer, 2).await, Ok(Settled::Never));
+    let ghost = it.journal.append(lane.batch(vec![append("a", "2")])).await;
+    assert!(matches!(ghost, Err(AppendError::Refused(_))), "{ghost:?}");
+    Lane::new(&it.journal).one(append("a", "3")).await;
+    assert_eq!(said(&fixture(&it.journal, &world).all("a").await), ["1", "3"]);
+}
+
+#[actix::test]
+async fn what_was_acknowledged_is_there_after_a_restart() {
+    let (folder, world) = (Folder::new(), World::new());
+    let first: Arc<dyn Journal> = Arc::new(open(&folder.file(), &world));
+    let mut lane = Lane::new(&first);
+    lane.append(batch(0)).await;
+    let before = fixture(&first, &world).all("a").await;
+    let writer = lane.writer;
+    drop((lane, first));
+    let second: Arc<dyn Journal> = Arc::new(open(&folder.file(), &world));
+    assert_eq!(fixture(&second, &world).all("a").await, before);
+    assert!(
+        matches!(second.settle(writer, 1).await, Ok(Settled::Happened(results)) if results.len() == 4)
+    );
+    let mut lane = Lane::new(&second);
+    assert!(matches!(lane.one(keyed("a", "2", "api", "0")).await, Appended::Duplicate(_)));
+    assert_eq!(new(&lane.one(append("a", "x")).await), 3);
+}
+
+#[actix::test]
+async fn a_backup_is_whole_and_begins_another_generation() {
+    let (folder, world) = (Folder::new(), World::new());
+    let journal: Arc<dyn Journal> = Arc::new(open(&folder.file(), &world));
+    let mut lane = Lane::new(&journal);
+    lane.append(batch(0)).await;
+    let copy = folder.path().join("copy.db");
+    backup(&folder.file(), &copy).unwrap();
+    assert!(backup(&folder.file(), &copy).is_err(), "nothing is overwritten");
+    lane.one(append("a", "after the copy")).await;
+    let original = fixture(&journal, &world).all("a").await;
+    let mut epochs = Vec::new();
+    for opened in 0..2 {
+        let restored: Arc<dyn Journal> = Arc::new(open(&copy, &world));
+        let page = fixture(&restored, &world).all("a").await;
+        assert_eq!(said(&page), ["1", "2"], "opened {opened} times");
+        assert_ne!(page.epoch, original.epoch);
+        epochs.push(page.epoch);
+        epochs.push(fixture(&restored, &world).all("nobody").await.epoch);
+    }
+    assert_eq!(epochs[0], epochs[2], "only the first opening renews");
+    assert_eq!(epochs[1], epochs[3]);
+    let reopened: Arc<dyn Journal> = {
+        drop((journal, lane));
+        Arc::new(open(&folder.file(), &world))
+    };
+    assert_eq!(fixture(&reopened, &world).all("a").await, original, "the original goes on");
+}
+
+#[actix::test]
+async fn the_file_shrinks_when_publications_go() {
+    let (folder, world) = (Folder::new(), World::new());
+    let journal: Arc<dyn Journal> = Arc::new(open(&folder.file(), &world));
+    let mut lane = Lane::new(&journal);
+    let text = "x".repeat(1_000);
+    for _ in 0..20 {
+        lane.append((0..500).map(|_| append("a", &text)).collect()).await;
+    }
+    world.keep(|retention| retention.ttl = Duration::from_secs(1));
+    world.pass(Duration::from_secs(60 * 60));
+    fixture(&journal, &world).trim().await;
+    drop((lane, journal));
+    let left = std::fs::metadata(folder.file()).unwrap().len();
+    assert!(left < 3 * 1024 * 1024, "{left} bytes are left of more than 10 MB");
+}
+
+#[test]
+fn a_place_that_keeps_nothing_is_refused() {
+    let refused = Database::open(Path::new(":memory:"));
+    assert!(
+        matches!(&refused, Err(OpenError::NotDurable { pragma: "journal_mode", .. })),
+        "{refused:?}"
+    );
+}

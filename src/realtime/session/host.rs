@@ -1,0 +1,91 @@
+//! What all sessions of a node share, and what those of one worker thread share.
+
+use std::{
+    cell::Cell,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use super::user::Users;
+use crate::{
+    platform::{metrics::Metrics, settings::Settings, tokens::Verifier},
+    realtime::{
+        namespace::Namespaces,
+        room::{house::House, roster::Roster},
+    },
+};
+
+/// One a process.
+pub struct Node {
+    pub settings: Arc<Settings>,
+    pub namespaces: Arc<Namespaces>,
+    /// Verifies connection tokens.
+    pub connections: Verifier,
+    /// Verifies subscription tokens.
+    pub subscriptions: Verifier,
+    pub house: Arc<House>,
+    pub users: Arc<Users>,
+    pub metrics: Arc<Metrics>,
+    /// Recovered bytes that wait for sockets, all connections together.
+    pub recovering: AtomicUsize,
+    /// Bytes that wait for sockets, all connections together, a moment ago.
+    pub outbox_bytes: AtomicI64,
+}
+
+impl Node {
+    /// Bytes that wait for sockets.
+    pub fn outbox_bytes(&self) -> i64 {
+        self.outbox_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is room for another recovery.
+    pub fn may_recover(&self) -> bool {
+        self.recovering.load(Ordering::Relaxed) < self.settings.client.recovery_budget.bytes()
+    }
+
+    /// Seconds since 1970: what tokens are measured by.
+    pub fn now(&self) -> i64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+    }
+}
+
+/// One a worker thread.
+pub struct Host {
+    pub node: Arc<Node>,
+    pub roster: Rc<Roster>,
+    pub books: Books,
+}
+
+/// Counts of one worker, told to the metrics now and then: cheaper than an atomic a message.
+#[derive(Default)]
+pub struct Books {
+    pub outbox_bytes: Cell<i64>,
+    pub bytes_in: Cell<u64>,
+    pub bytes_out: Cell<u64>,
+    pub messages_in: Cell<u64>,
+    pub messages_out: Cell<u64>,
+    told_outbox_bytes: Cell<i64>,
+}
+
+impl Host {
+    pub fn new(node: Arc<Node>, roster: Rc<Roster>) -> Rc<Self> {
+        Rc::new(Self { node, roster, books: Books::default() })
+    }
+
+    /// Tells the metrics. Call some times a second.
+    pub fn tell(&self) {
+        let (books, metrics) = (&self.books, &self.node.metrics);
+        let now = books.outbox_bytes.get();
+        let change = now - books.told_outbox_bytes.replace(now);
+        self.node.outbox_bytes.fetch_add(change, Ordering::Relaxed);
+        metrics.outbox_bytes.add(change);
+        metrics.bytes_in_total.inc_by(books.bytes_in.take());
+        metrics.bytes_out_total.inc_by(books.bytes_out.take());
+        metrics.messages_in_total.inc_by(books.messages_in.take());
+        metrics.messages_out_total.inc_by(books.messages_out.take());
+    }
+}

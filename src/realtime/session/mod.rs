@@ -1,0 +1,68 @@
+//! One device at one socket: what it says, what it hears, and when it has to go.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use tokio::net::TcpStream;
+
+mod connect;
+mod connection;
+mod on_command;
+mod on_notice;
+mod publish;
+mod queries;
+mod refresh;
+mod subscribe;
+
+mod deadlines;
+mod driver;
+mod frames;
+mod line;
+mod outbox;
+mod window;
+
+pub mod act;
+pub mod host;
+pub mod user;
+
+pub use publish::{in_format, refusal_of};
+pub use queries::{range, read_history};
+
+use crate::protocol::Encoding;
+use actix_http::ws::Codec;
+use actix_web_actors::ws::WebsocketContext;
+
+/// A socket whose handshake is done.
+pub struct Accepted<P> {
+    pub io: TcpStream,
+    /// What was read behind the handshake.
+    pub leftover: Bytes,
+    pub encoding: Encoding,
+    /// The peer wants WebSocket pings instead of messages.
+    pub native_ping: bool,
+    /// Held as long as the connection lives.
+    pub permit: P,
+    /// Held until `connect` was answered.
+    pub handshake: Box<dyn std::any::Any>,
+}
+
+/// Starts the session of a socket as a task of its own, on this thread.
+pub fn start<P: Unpin + 'static>(host: &Rc<host::Host>, accepted: Accepted<P>) {
+    let Accepted { io, leftover, encoding, native_ping, permit, handshake } = accepted;
+    let io = Rc::new(io);
+    let mut line = None;
+    host.roster.enter(|id| {
+        let new = line::Line::new(id, encoding, host.clone());
+        line = Some(new.clone());
+        new
+    });
+    let Some(line) = line else { return };
+    let most = host.node.settings.websocket.message_size_limit;
+    let frames = frames::Frames::new(io.clone(), line.clone(), leftover, most);
+    let connection =
+        connection::Connection::new(host.clone(), line.clone(), frames, native_ping, handshake);
+    // The context's own reader gets nothing to read: it would read without bound. See `frames`.
+    let nothing = futures_util::stream::empty();
+    let actor = WebsocketContext::with_codec(connection, nothing, Codec::new());
+    actix_rt::spawn(driver::Driver::new(io, line, Box::pin(actor), permit));
+}

@@ -1,0 +1,240 @@
+//! What rooms say to a connection, what the server does to it, and what happens when nobody answers.
+
+use super::{
+    act::{Deed, Refreshed},
+    connection::{Connection, Ctx, Doing, Stage},
+    deadlines::Fell,
+};
+use crate::{
+    ids::Channel,
+    protocol::{
+        Close, Position, Push, Refusal, push::Event, refusal::Unsubscribed, reply::SubscribeResult,
+    },
+    realtime::room::{
+        request::Leave,
+        seat::{Notice, SubscriptionNumber},
+    },
+};
+
+impl Connection {
+    pub(super) fn on_notice(&mut self, notice: Notice, ctx: &mut Ctx) {
+        match notice {
+            Notice::Entered { channel, number, result } => {
+                self.entered(channel, number, *result, ctx);
+            }
+            Notice::Refused { channel, number, refusal } => {
+                self.refused(&channel, number, refusal, ctx);
+            }
+            Notice::Left { channel, .. } => {
+                let unsubscribing = matches!(
+                    self.doing(),
+                    Some(Doing::Unsubscribe(from)) if *from == channel
+                );
+                if unsubscribing {
+                    self.done(ctx);
+                }
+            }
+            Notice::Behind { channel, number } => self.behind(&channel, number, ctx),
+            Notice::Close(close) => self.close(close, ctx),
+        }
+    }
+
+    fn doing(&self) -> Option<&Doing> {
+        match &self.stage {
+            Stage::Open(open) => open.busy.as_ref().map(|busy| &busy.what),
+            _ => None,
+        }
+    }
+
+    fn entered(
+        &mut self,
+        channel: Channel,
+        number: SubscriptionNumber,
+        result: SubscribeResult,
+        ctx: &mut Ctx,
+    ) {
+        let (subs, connecting) = match &mut self.stage {
+            Stage::Open(open) => (&mut open.subs, None),
+            Stage::Connecting(c) => (&mut c.open.subs, Some((&mut c.results, &mut c.awaited))),
+            _ => return,
+        };
+        let Some(sub) = subs.get_mut(&channel).filter(|sub| sub.number == number) else {
+            // Given up meanwhile.
+            let leave = Leave { seat: self.line.id(), number, command: None };
+            self.host.node.house.good_bye(&channel, leave);
+            return;
+        };
+        sub.live = true;
+        let server_side = sub.server_side;
+        self.host.node.metrics.subscriptions.inc();
+        match (connecting, server_side) {
+            (Some((results, awaited)), _) => {
+                results.insert(channel.as_str().into(), result);
+                *awaited -= 1;
+                self.come_in_if_complete(ctx);
+            }
+            (None, true) => {
+                let position = result
+                    .positioned
+                    .then(|| Position { epoch: result.epoch, offset: result.offset });
+                let event = Event::Subscribe {
+                    position,
+                    recoverable: result.recoverable,
+                    positioned: result.positioned,
+                    data: result.data,
+                };
+                self.push(&Push { channel, event }, ctx);
+            }
+            (None, false) => self.done(ctx),
+        }
+    }
+
+    fn refused(
+        &mut self,
+        channel: &Channel,
+        number: SubscriptionNumber,
+        refusal: Refusal,
+        ctx: &mut Ctx,
+    ) {
+        let known = match &self.stage {
+            Stage::Open(open) => open.subs.get(channel),
+            Stage::Connecting(connecting) => connecting.open.subs.get(channel),
+            _ => return,
+        };
+        if known.is_none_or(|sub| sub.number != number) {
+            return;
+        }
+        self.forget(channel);
+        if matches!(self.stage, Stage::Connecting(_)) {
+            // Leaving the channel out would make the client forget where it stood.
+            return self.cancel_connect(refusal);
+        }
+        if let Some(command) = self.subscribing(channel) {
+            self.refuse(command, refusal, ctx);
+            self.done(ctx);
+        }
+    }
+
+    /// The `subscribe` under way for that channel.
+    fn subscribing(&self, channel: &Channel) -> Option<u32> {
+        let Stage::Open(open) = &self.stage else { return None };
+        let busy = open.busy.as_ref()?;
+        matches!(&busy.what, Doing::Subscribe(to) if to == channel).then_some(busy.command)
+    }
+
+    fn behind(&mut self, channel: &Channel, number: SubscriptionNumber, ctx: &mut Ctx) {
+        let subs = match &self.stage {
+            Stage::Open(open) => &open.subs,
+            Stage::Connecting(connecting) => &connecting.open.subs,
+            _ => return,
+        };
+        match subs.get(channel) {
+            Some(sub) if sub.number == number && sub.server_side => {
+                self.close(Close::INSUFFICIENT_STATE, ctx);
+            }
+            Some(sub) if sub.number == number => {
+                self.push_unsubscribe(channel, Unsubscribed::INSUFFICIENT_STATE, ctx);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whoever should have answered did not.
+    pub(super) fn on_command_deadline(&mut self, ctx: &mut Ctx) {
+        let late = Refusal::INTERNAL.because("it took too long; try again");
+        if matches!(self.stage, Stage::Connecting(_)) {
+            return self.cancel_connect(late);
+        }
+        let Stage::Open(open) = &mut self.stage else { return };
+        let Some(busy) = open.busy.take() else { return };
+        log::warn!("a command was not answered in time: {:?}", std::mem::discriminant(&busy.what));
+        match busy.what {
+            // Unsubscribe never fails; a client that gets no answer connects again.
+            Doing::Unsubscribe(_) => return self.close(Close::INTERNAL, ctx),
+            Doing::Subscribe(channel) => {
+                self.leave(&channel);
+                self.refuse(busy.command, late, ctx);
+            }
+            Doing::Recover(waits) => {
+                self.forget(waits.channel());
+                self.refuse(busy.command, late, ctx);
+            }
+            Doing::Ask => self.refuse(busy.command, late, ctx),
+        }
+        self.done(ctx);
+    }
+
+    pub(super) fn on_act(&mut self, deed: Deed, ctx: &mut Ctx) {
+        if !matches!(self.stage, Stage::Open(_)) {
+            // A connect under way is cut short: the client comes back, and the act is done by then.
+            if matches!(self.stage, Stage::Connecting(_)) {
+                let close = match deed {
+                    Deed::Disconnect(close) => close,
+                    _ => Close::FORCE_RECONNECT,
+                };
+                self.close(close, ctx);
+            }
+            return;
+        }
+        match deed {
+            Deed::Disconnect(close) => self.close(close, ctx),
+            Deed::Unsubscribe(Some(channel), why) => self.unsubscribe_by_server(&channel, why, ctx),
+            Deed::Unsubscribe(None, why) => {
+                let Stage::Open(open) = &self.stage else { return };
+                for channel in open.subs.keys().cloned().collect::<Vec<_>>() {
+                    self.unsubscribe_by_server(&channel, why.clone(), ctx);
+                }
+            }
+            Deed::Subscribe(grant) => {
+                let Stage::Open(open) = &self.stage else { return };
+                let most = self.host.node.settings.client.channel_limit;
+                if open.subs.contains_key(&grant.channel) || open.subs.len() >= most {
+                    return;
+                }
+                if self.subscribe_by_server(&grant).is_err() {
+                    self.close(Close::INSUFFICIENT_STATE, ctx);
+                }
+            }
+            Deed::Refresh(refreshed) => self.refresh_by_server(refreshed, ctx),
+        }
+    }
+
+    fn unsubscribe_by_server(&mut self, channel: &Channel, why: Unsubscribed, ctx: &mut Ctx) {
+        let Stage::Open(open) = &self.stage else { return };
+        if open.subs.get(channel).is_some_and(|sub| sub.live) {
+            self.push_unsubscribe(channel, why, ctx);
+        }
+    }
+
+    fn refresh_by_server(&mut self, refreshed: Refreshed, ctx: &mut Ctx) {
+        if refreshed.expired {
+            return self.close(Close::EXPIRED, ctx);
+        }
+        let ttl = match refreshed.expire_at {
+            None => {
+                self.deadlines.clear(Fell::Expired);
+                None
+            }
+            Some(at) => match self.ttl(at) {
+                Ok(ttl) => Some(ttl),
+                Err(_) => return self.close(Close::EXPIRED, ctx),
+            },
+        };
+        let event = Event::Refresh { expires: ttl.is_some(), ttl: ttl.unwrap_or_default() };
+        self.push(&Push { channel: Channel::trusted(""), event }, ctx);
+    }
+
+    /// Says good-bye to user and rooms of a connect that is not to be.
+    pub(super) fn leave_everything(&mut self) {
+        let subs: Vec<Channel> = match &self.stage {
+            Stage::Connecting(connecting) => connecting.open.subs.keys().cloned().collect(),
+            _ => return,
+        };
+        for channel in &subs {
+            self.leave(channel);
+        }
+        if let Stage::Connecting(connecting) = &self.stage {
+            self.host.node.users.leave(&connecting.open.user, connecting.open.client);
+        }
+    }
+}

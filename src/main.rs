@@ -1,2 +1,7 @@
 //! The doorbell: parse arguments, hand over.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fanfare::cli::main()
+}

@@ -1,0 +1,66 @@
+//! Arguments of every verb that say where the settings come from.
+
+use std::path::PathBuf;
+
+use super::Failure;
+use crate::platform::settings::{Flag, Loaded, Sources, load};
+
+/// Where the settings come from.
+#[derive(clap::Args, Debug, Default)]
+#[group(id = "settings")]
+pub(super) struct Args {
+    /// Take settings from this TOML file [else: what FANFARE_CONFIG names].
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Settings")]
+    pub config: Option<PathBuf>,
+    /// Keep journal, generated secrets and lock in this directory [setting data_dir; ./data].
+    #[arg(long, value_name = "DIR", global = true, help_heading = "Settings")]
+    pub data_dir: Option<String>,
+}
+
+impl Args {
+    /// The same arguments once more, each with a blank in front, for a line to copy.
+    pub fn repeated(&self) -> String {
+        let config = self.config.as_ref().map(|path| path.display().to_string());
+        [("--config", config), ("--data-dir", self.data_dir.clone())]
+            .into_iter()
+            .filter_map(|(flag, text)| Some(format!(" {flag} {}", quoted(&text?))))
+            .collect()
+    }
+
+    /// The settings with all layers, `flags` of the verb on top.
+    pub fn load(&self, flags: impl IntoIterator<Item = Flag>) -> Result<Loaded, Failure> {
+        // What is no Unicode is no setting of ours: names and values are checked text.
+        let environment = std::env::vars_os()
+            .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)));
+        let mut sources = Sources::new(self.config.clone(), environment);
+        let data_dir = self.data_dir.clone();
+        sources.flags.extend(data_dir.map(|text| Flag {
+            flag: "--data-dir",
+            key: "data_dir",
+            text,
+        }));
+        sources.flags.extend(flags);
+        Ok(load(&sources)?)
+    }
+}
+
+/// As a shell takes it for one word.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.into();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_to_copy_survive_a_shell() {
+        let args = Args { config: Some("/a b/c.toml".into()), data_dir: Some("./d".into()) };
+        assert_eq!(args.repeated(), " --config '/a b/c.toml' --data-dir ./d");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}

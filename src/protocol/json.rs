@@ -1,17 +1,19 @@
 //! The JSON encoding: objects on one line each, application data embedded as it is.
 
-mod as_client;
 mod from_client;
+mod from_server;
 mod to_client;
+mod to_server;
 mod writer;
 
 use bytes::{Buf, Bytes};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-pub(super) use as_client::{command as encode_command, server_message};
 pub(super) use from_client::command;
+pub(super) use from_server::server_message;
 pub(super) use to_client::{push, reply};
+pub(super) use to_server::command as encode_command;
 
 use super::{
     Payload,

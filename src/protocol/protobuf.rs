@@ -1,16 +1,18 @@
 //! The Protobuf encoding: each message after its length as a varint.
 
-mod as_client;
 mod from_client;
+mod from_server;
 mod to_client;
+mod to_server;
 mod wire;
 
 use bytes::{Buf, Bytes};
 use prost::{DecodeError, Message, encoding::decode_varint};
 
-pub(super) use as_client::{command as encode_command, server_message};
 pub(super) use from_client::command;
+pub(super) use from_server::server_message;
 pub(super) use to_client::{push, reply};
+pub(super) use to_server::command as encode_command;
 
 use super::{
     Payload,

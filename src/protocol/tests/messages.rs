@@ -140,7 +140,7 @@ fn outcome(encoding: Encoding) -> impl Strategy<Value = Outcome> {
             Outcome::History(HistoryResult { publications, epoch, offset })
         }),
         payload(encoding).prop_map(|data| Outcome::Rpc { data }),
-        (text(), text(), lifetime.clone()).prop_map(|(client, version, (expires, ttl))| {
+        (text(), text(), lifetime).prop_map(|(client, version, (expires, ttl))| {
             Outcome::Refresh(RefreshResult { client, version, expires, ttl })
         }),
         lifetime.prop_map(|(expires, ttl)| Outcome::SubRefresh { expires, ttl }),

@@ -147,18 +147,13 @@ impl From<HandshakeError> for Rejection {
 
 impl From<Closed> for Rejection {
     fn from(closed: Closed) -> Self {
-        let (status, text, seconds) = match closed {
-            Closed::Draining => {
-                (StatusCode::SERVICE_UNAVAILABLE, "this node is going down: connect again\n", "1")
-            }
-            Closed::Full => {
-                (StatusCode::SERVICE_UNAVAILABLE, "all connections of this node are taken\n", "5")
-            }
-            Closed::Busy => {
-                (StatusCode::TOO_MANY_REQUESTS, "too many connects at once: connect again\n", "1")
-            }
+        let (text, seconds) = match closed {
+            Closed::Draining => ("this node is going down: connect again\n", "1"),
+            Closed::Full => ("all connections of this node are taken: connect again\n", "5"),
+            Closed::Busy => ("too many handshakes at once: connect again\n", "1"),
         };
-        Rejection::new(status, text).with("retry-after", seconds)
+        // Always 503, on which a proxy in front tries the next node.
+        Rejection::new(StatusCode::SERVICE_UNAVAILABLE, text).with("retry-after", seconds)
     }
 }
 

@@ -22,6 +22,7 @@ use super::{
     routes,
     socket::{Accept, Door, take_over},
 };
+use crate::platform::metrics::lag;
 
 /// Connections that the kernel keeps ready while the workers are busy: a storm of reconnects comes all at once,
 /// and what does not fit waits a second or more before its client tries again.
@@ -78,7 +79,7 @@ pub fn run(
         let sockets = fn_factory(move || {
             let (door, workers, start) = (door.clone(), workers.clone(), start.clone());
             async move {
-                let accept = worker(&workers, &start).await;
+                let accept = worker(&workers, &start, &door).await;
                 Ok::<_, ()>(fn_service(move |upgrade| {
                     let (door, accept) = (door.clone(), accept.clone());
                     async move {
@@ -107,9 +108,15 @@ pub fn run(
 }
 
 /// The session layer of this thread; prepared by the first who asks, for all listeners.
-async fn worker(count: &AtomicUsize, start: &OnWorkerStart) -> Accept {
+async fn worker(count: &AtomicUsize, start: &OnWorkerStart, door: &Door) -> Accept {
     let cell = ACCEPT.with(Rc::clone);
-    cell.get_or_init(|| start(count.fetch_add(1, Relaxed))).await.clone()
+    let prepare = || async {
+        let number = count.fetch_add(1, Relaxed);
+        let lag = door.metrics.event_loop_lag_seconds.of(&number.to_string());
+        actix_rt::spawn(lag::watch(lag.clone()));
+        start(number).await
+    };
+    cell.get_or_init(prepare).await.clone()
 }
 
 #[cfg(test)]

@@ -203,11 +203,11 @@ fn a_full_node_says_503_until_somebody_has_left() {
 }
 
 #[test]
-fn too_many_handshakes_at_once_are_told_429_until_one_is_through() {
+fn too_many_handshakes_at_once_are_told_503_until_one_is_through() {
     let server = running(Limits { connections: 9, handshakes: 1 });
     let (_client, accepted) = server.open("", b"");
     let answer = server.whole_answer(upgrade("/connection/websocket", "").as_bytes());
-    assert!(answer.starts_with("HTTP/1.1 429 ") && answer.contains("retry-after: "), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: "), "{answer}");
     drop(accepted.handshake);
     server.open("", b"");
 }

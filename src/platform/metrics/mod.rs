@@ -4,6 +4,7 @@
 //! A counter is one atomic that all workers share: whoever counts many at once adds once (`inc_by`).
 
 mod family;
+pub mod lag;
 mod table;
 
 pub use family::Family;

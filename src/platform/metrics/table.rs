@@ -106,7 +106,7 @@ metrics! {
     subscriptions: Gauge, "Subscriptions of connections to channels.";
     rooms: Gauge, "Channels that are awake on this node.";
     users: Gauge, "Users with a connection on this node.";
-    handshakes_refused_total: Counters(Label::Fixed("status", &["400", "403", "404", "405", "426", "429", "503"])),
+    handshakes_refused_total: Counters(Label::Fixed("status", &["400", "403", "404", "405", "426", "503"])),
         "Upgrade requests that were answered with an HTTP error, by status.";
     messages_in_total: Counter, "Commands that clients sent.";
     messages_out_total: Counter, "Replies and pushes put into the outboxes of connections.";

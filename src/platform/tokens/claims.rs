@@ -8,7 +8,7 @@ use regex::Regex;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{BadKeys, TokenError};
+use super::{BadKeys, LEEWAY, TokenError};
 use crate::ids::UserId;
 
 /// Application data that a token carries along.
@@ -166,9 +166,9 @@ impl Claims {
             .map_err(|_| TokenError::Invalid("one of its claims has another type than expected"))
     }
 
-    pub(super) fn in_force(&self, now: i64, leeway: i64) -> Result<(), TokenError> {
-        let over = self.exp.is_some_and(|exp| exp.saturating_add(leeway) < now);
-        let early = self.nbf.is_some_and(|nbf| nbf > now.saturating_add(leeway));
+    pub(super) fn in_force(&self, now: i64) -> Result<(), TokenError> {
+        let over = self.exp.is_some_and(|exp| exp.saturating_add(LEEWAY) < now);
+        let early = self.nbf.is_some_and(|nbf| nbf > now.saturating_add(LEEWAY));
         if over || early { Err(TokenError::Expired) } else { Ok(()) }
     }
 

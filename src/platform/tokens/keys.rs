@@ -27,8 +27,6 @@ pub(super) struct Keys {
     pub(super) audience: Option<Accepted>,
     pub(super) issuer: Option<Accepted>,
     pub(super) user_id_claim: Option<String>,
-    /// Seconds that the clocks of issuer and node may be apart.
-    pub(super) leeway: i64,
 }
 
 /// A setting's text, if it is set.
@@ -50,7 +48,6 @@ impl Keys {
             audience: Accepted::read(&from.audience, &from.audience_regex, "audience_regex")?,
             issuer: Accepted::read(&from.issuer, &from.issuer_regex, "issuer_regex")?,
             user_id_claim: set(&from.user_id_claim).map(str::to_string),
-            leeway: i64::try_from(from.leeway.as_secs()).unwrap_or(i64::MAX),
         })
     }
 

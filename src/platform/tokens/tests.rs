@@ -228,7 +228,7 @@ fn a_connection_token_says_who_how_long_and_to_what() {
         lifetime: Some(NOW + 100),
         info: Some(Attached::Json(r#"{"name":"Ana"}"#.into())),
         subs: [("news".to_string(), news), ("chat:1".to_string(), chat)].into(),
-        jti: "j".into(),
+        jti: Some("j".into()),
     };
     assert_eq!(seen, expected);
 }

@@ -19,7 +19,7 @@ need gcc "a C compiler and linker, for SQLite and the allocator" cc --version
 need make "builds the allocator" make --version
 need nodejs "Node 20 or later, runs the JavaScript scenarios" node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)'
 need npm "installs the JavaScript SDK" npm --version
-need python3 "Python 3.10 or later, runs the Python scenarios" python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'
+need python3 "Python 3.11 or later, runs the Python scenarios" python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 need python3-venv "gives the Python SDK a folder of its own" python3 -c 'import venv, ensurepip'
 
 if ((${#missing[@]})) && [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then

@@ -21,7 +21,7 @@ PYTHON := tests/sdk/python
 VENV := .tools/venv
 
 # The node that the SDK scenarios start.
-export FANFARE_BIN ?= $(TARGET)/debug/fanfare
+export BINARY_UNDER_TEST ?= $(TARGET)/debug/fanfare
 
 .PHONY: help
 help: ## This list

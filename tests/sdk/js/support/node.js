@@ -10,7 +10,7 @@ import path from 'node:path';
 import { until } from './until.js';
 
 const TESTS = path.resolve(import.meta.dirname, '../../..');
-const BINARY = process.env.FANFARE_BIN ?? path.join(TESTS, '../target/debug/fanfare');
+const BINARY = process.env.BINARY_UNDER_TEST ?? path.join(TESTS, '../target/debug/fanfare');
 export const SECRET = 'the secret of these tests, 32 bytes or more';
 export const API_KEY = 'the API key of these tests, 32 bytes or more';
 

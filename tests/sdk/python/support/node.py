@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[3]
-BINARY = os.environ.get("FANFARE_BIN", TESTS.parent / "target/debug/fanfare")
+BINARY = os.environ.get("BINARY_UNDER_TEST", TESTS.parent / "target/debug/fanfare")
 SECRET = "the secret of these tests, 32 bytes or more"
 API_KEY = "the API key of these tests, 32 bytes or more"
 

@@ -1,0 +1,76 @@
+# What people run here; `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+# rustup looks for its toolchains in HOME. Where HOME is an empty folder, they are the ones beside the cargo on PATH.
+ifeq ($(RUSTUP_HOME)$(wildcard $(HOME)/.rustup/toolchains/*),)
+BESIDE_CARGO := $(wildcard $(dir $(shell command -v cargo))../../.rustup)
+ifneq ($(BESIDE_CARGO),)
+export RUSTUP_HOME := $(abspath $(BESIDE_CARGO))
+endif
+endif
+
+CARGO := cargo
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+JS := tests/sdk/js
+PYTHON := tests/sdk/python
+VENV := .tools/venv
+
+# The node that the SDK scenarios start.
+export BINARY_UNDER_TEST ?= $(TARGET)/debug/fanfare
+
+.PHONY: help
+help: ## This list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Build a release and serve on 127.0.0.1:8000
+	@$(CARGO) run --release --locked -- serve
+
+.PHONY: test
+test: needs format lint rust js python ## Everything that has to pass: format, lints, Rust tests, SDK scenarios
+
+.PHONY: needs
+needs:
+	@tests/needs.sh
+
+.PHONY: format
+format: ## Is the code formatted?
+	$(CARGO) fmt --check
+
+.PHONY: lint
+lint: ## clippy, warnings are errors
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+.PHONY: rust
+rust: ## Unit, contract, architecture and integration tests
+	$(CARGO) test --locked
+
+.PHONY: build
+build:
+	@$(CARGO) build --locked
+
+.PHONY: js
+js: build $(JS)/node_modules/.installed ## The scenarios of the official JavaScript SDK
+	cd $(JS) && npm test --silent
+
+.PHONY: python
+python: build $(VENV)/.installed ## The scenarios of the official Python SDK and of the server API client
+	$(VENV)/bin/python -m pytest $(PYTHON)
+
+$(JS)/node_modules/.installed: $(JS)/package.json $(JS)/package-lock.json
+	cd $(JS) && npm ci --silent
+	@touch $@
+
+$(VENV)/.installed: $(PYTHON)/requirements.txt
+	@python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.PHONY: clean
+clean: ## Remove what was built and installed; ./data stays
+	rm -rf $(TARGET) $(VENV) $(JS)/node_modules

@@ -1,0 +1,13 @@
+//! The node as its neighbours see it: a real process, raw sockets, signals. One binary, so that it links once.
+
+mod support;
+
+mod bad_input;
+mod command_line;
+mod crash;
+mod doors;
+mod drain;
+mod heartbeat;
+mod http;
+mod sizes;
+mod slow_reader;

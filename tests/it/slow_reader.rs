@@ -1,0 +1,74 @@
+//! Who stops reading costs a bounded number of bytes and nobody else's time.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::{Client, DEADLINE, Node, until};
+
+#[test]
+fn a_slow_reader_is_cut_with_3008_and_others_do_not_wait() {
+    let node = Node::start();
+    let mut frozen = Client::connect(&node, "frozen");
+    frozen.subscribe("room");
+    let mut reader = Client::connect(&node, "reader");
+    reader.subscribe("room");
+    let mut writer = Client::connect(&node, "writer");
+
+    // More than the sockets of the kernel and the outbox of 1 MiB can hold together.
+    let data = json!("x".repeat(60_000));
+    let mut slowest = Duration::ZERO;
+    for _ in 0..400 {
+        let begun = Instant::now();
+        writer.publish("room", data.clone());
+        assert_eq!(reader.push()["pub"]["data"], data);
+        slowest = slowest.max(begun.elapsed());
+    }
+    assert!(slowest < Duration::from_secs(2), "somebody waited {slowest:?}");
+
+    let close = frozen.socket.closed();
+    assert_eq!((close.code, &*close.reason), (3008, "slow"));
+}
+
+#[test]
+fn a_reader_that_takes_nothing_is_cut_after_the_stall_however_little_waits() {
+    let node = Node::with(&[("CLIENT__WRITE_STALL", "1s"), ("CLIENT__QUEUE_MAX_SIZE", "64MiB")]);
+    let mut frozen = Client::connect(&node, "frozen");
+    frozen.subscribe("room");
+    let mut writer = Client::connect(&node, "writer");
+    for _ in 0..200 {
+        writer.publish("room", json!("x".repeat(60_000)));
+    }
+    // It is gone from the node before it reads a byte.
+    until("the frozen reader is cut", DEADLINE, || {
+        let stats = node.api("presence_stats", &json!({ "channel": "room" }));
+        (stats["result"]["num_clients"] == 0).then_some(())
+    });
+    assert_eq!(frozen.socket.closed().code, 3008);
+}
+
+#[test]
+fn frozen_readers_are_bounded_together_and_the_fullest_go_first() {
+    const READERS: usize = 40;
+    const ALL: u64 = 8 << 20;
+    let node = Node::with(&[("CLIENT__QUEUES_MAX_SIZE", "8MiB")]);
+    let mut writer = Client::connect(&node, "writer");
+    let mut readers: Vec<_> = (0..READERS)
+        .map(|n| {
+            let mut reader = Client::connect(&node, &format!("reader-{n}"));
+            reader.subscribe("signal:room");
+            reader
+        })
+        .collect();
+    writer.subscribe("signal:room");
+    let before = node.resident();
+    let mut most = 0;
+    for _ in 0..300 {
+        writer.publish("signal:room", json!("x".repeat(60_000)));
+        most = most.max(node.resident().saturating_sub(before));
+        writer.push();
+    }
+    assert!(most < ALL * 4, "the node grew by {most} bytes");
+    let codes: Vec<_> = readers.iter_mut().map(|reader| reader.socket.closed().code).collect();
+    assert!(codes.iter().all(|code| *code == 3008), "{codes:?}");
+}

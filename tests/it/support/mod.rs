@@ -1,0 +1,15 @@
+//! What the tests stand on: a node in a process of its own, a client that can misbehave, tokens.
+
+mod client;
+mod http;
+mod node;
+mod socket;
+mod token;
+mod wait;
+
+pub use client::Client;
+pub use http::{Answer, request};
+pub use node::{API_KEY, Node, SECRET, run};
+pub use socket::{Close, Frame, Refused, Socket, frame, head};
+pub use token::sign;
+pub use wait::{DEADLINE, until};

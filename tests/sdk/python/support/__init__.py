@@ -1,0 +1,1 @@
+"""What the scenarios stand on: a node, people with the official SDK, tokens."""

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Failure, settings};
+use super::{Failure, exit::say, settings};
+use crate::realtime::journal::sqlite;
 
 /// Copy the journal to FILE. The server may go on running meanwhile.
 #[derive(clap::Args, Debug)]
@@ -19,11 +20,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, settings: &settings::Args) -> Result<(), Failure> {
-    let settings = settings.load([])?.settings;
-    if args.file.exists() {
-        let file = args.file.display();
-        return Err(Failure::Failed(format!("{file} is there already: name another file")));
-    }
-    let from = settings.journal_path();
-    Err(Failure::Failed(format!("backup of {} is not built in yet", from.display())))
+    let from = settings.load([])?.settings.journal_path();
+    sqlite::backup(&from, &args.file).map_err(|why| Failure::Failed(why.0))?;
+    say(format_args!("{} is copied to {}", from.display(), args.file.display()))
 }

@@ -1,6 +1,7 @@
 //! `fanfare migrate`: brings the journal's file to the form of this version.
 
-use super::{Failure, settings};
+use super::{Failure, exit::say, settings};
+use crate::platform::{data_dir::DataDir, database::Database};
 
 /// Bring the journal's file to the form of this version. `serve` does so by itself.
 #[derive(clap::Args, Debug)]
@@ -10,6 +11,9 @@ Example, before the first start of a new version:
 pub(super) struct Args {}
 
 pub(super) fn run(_args: &Args, settings: &settings::Args) -> Result<(), Failure> {
-    let _settings = settings.load([])?.settings;
-    Err(Failure::Failed("migrate is not built in yet".into()))
+    let settings = settings.load([])?.settings;
+    let _held = DataDir::open(settings.data_dir())?;
+    let path = settings.journal_path();
+    Database::open(&path).map_err(|why| Failure::Failed(why.to_string()))?;
+    say(format_args!("{} has the form of version {}", path.display(), env!("CARGO_PKG_VERSION")))
 }

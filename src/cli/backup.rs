@@ -20,12 +20,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, settings: &settings::Args) -> Result<(), Failure> {
-    let settings = settings.load([])?.settings;
-    if args.file.exists() {
-        let file = args.file.display();
-        return Err(Failure::Failed(format!("{file} is there already: name another file")));
-    }
-    let from = settings.journal_path();
+    let from = settings.load([])?.settings.journal_path();
     sqlite::backup(&from, &args.file).map_err(|why| Failure::Failed(why.0))?;
-    say(format_args!("{} copied to {}", from.display(), args.file.display()))
+    say(format_args!("{} is copied to {}", from.display(), args.file.display()))
 }

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use super::Failure;
-use crate::platform::settings::{Flag, Loaded, Sources, load};
+use crate::platform::{
+    settings::{BadSettings, Flag, Loaded, Origin, Problem, Sources, load},
+    tokens::Verifier,
+};
 
 /// Where the settings come from.
 #[derive(clap::Args, Debug, Default)]
@@ -40,8 +43,29 @@ impl Args {
             text,
         }));
         sources.flags.extend(flags);
-        Ok(load(&sources)?)
+        let loaded = load(&sources)?;
+        check_keys(&loaded)?;
+        Ok(loaded)
     }
+}
+
+/// Finds keys and patterns of tokens that are well written and yet none.
+fn check_keys(loaded: &Loaded) -> Result<(), BadSettings> {
+    let client = &loaded.settings.client;
+    let own = &client.subscription_token;
+    let sections = [
+        ("client.token", Some(&client.token)),
+        ("client.subscription_token", own.enabled.then_some(&own.keys)),
+    ];
+    let bad = sections.into_iter().filter_map(|(section, keys)| {
+        let bad = Verifier::new(keys?).err()?;
+        let key = format!("{section}.{}", bad.setting);
+        let origin = loaded.origins.get(&key).cloned().unwrap_or(Origin::BuiltIn);
+        let (got, expected) = ("something else".into(), bad.expected.into());
+        Some(Problem::Bad { key, got, origin, expected })
+    });
+    let bad: Vec<_> = bad.collect();
+    if bad.is_empty() { Ok(()) } else { Err(BadSettings(bad)) }
 }
 
 /// As a shell takes it for one word.
@@ -56,6 +80,20 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::settings::Settings;
+
+    #[test]
+    fn a_key_that_is_none_is_told_by_name() {
+        let pem = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----";
+        let key = "client.token.rsa_public_key".to_owned();
+        let mut loaded = Loaded { settings: Settings::default(), origins: Default::default() };
+        assert_eq!(check_keys(&loaded), Ok(()));
+        loaded.settings.client.token.rsa_public_key = pem.into();
+        loaded.origins.insert(key, Origin::Variable("V".into()));
+        let message = check_keys(&loaded).unwrap_err().to_string();
+        assert!(message.starts_with("client.token.rsa_public_key: expected "), "{message}");
+        assert!(message.ends_with("from V") && !message.contains("AAAA"), "{message}");
+    }
 
     #[test]
     fn arguments_to_copy_survive_a_shell() {

@@ -143,7 +143,7 @@ fn generated(settings: &Settings) -> Result<Secret, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::tokens::{TokenKeys, Verifier};
+    use crate::platform::tokens::Verifier;
 
     fn settings(shape: impl FnOnce(&mut Settings)) -> Settings {
         let mut settings = Settings { data_dir: "/nowhere".into(), ..Settings::default() };
@@ -152,10 +152,8 @@ mod tests {
         settings
     }
 
-    fn verifier(secret: &str, shape: impl FnOnce(&mut TokenKeys)) -> Verifier {
-        let mut keys = TokenKeys { hmac_secret: Some(secret.into()), ..TokenKeys::default() };
-        shape(&mut keys);
-        Verifier::new(&keys).unwrap()
+    fn verifier(keys: &Token) -> Verifier {
+        Verifier::new(keys).unwrap()
     }
 
     fn now() -> i64 {
@@ -164,9 +162,10 @@ mod tests {
 
     #[test]
     fn a_connection_token_lets_its_user_in_until_it_expires() {
-        let signer = Signer::of_connections(&settings(|_| ())).unwrap();
+        let settings = settings(|_| ());
+        let signer = Signer::of_connections(&settings).unwrap();
         let token = signer.sign("ana", None, Duration::from_secs(3600)).unwrap();
-        let verifier = verifier("of connections", |_| ());
+        let verifier = verifier(&settings.client.token);
         assert_eq!(verifier.connection(&token, now()).unwrap().user.as_str(), "ana");
         assert!(verifier.connection(&token, now() + 3600 + 120).is_err());
     }
@@ -179,7 +178,8 @@ mod tests {
         });
         let signer = Signer::of_subscriptions(&settings).unwrap();
         let token = signer.sign("ana", Some("$plans"), Duration::from_secs(60)).unwrap();
-        let claims = verifier("of subs", |_| ()).subscription(&token, now()).unwrap();
+        let claims =
+            verifier(settings.subscription_token_keys()).subscription(&token, now()).unwrap();
         assert_eq!((claims.user.as_str(), claims.channel.as_str()), ("ana", "$plans"));
     }
 
@@ -192,11 +192,7 @@ mod tests {
         });
         let signer = Signer::of_connections(&settings).unwrap();
         let token = signer.sign("ana", None, Duration::from_secs(60)).unwrap();
-        let verifier = verifier("of connections", |keys| {
-            keys.audience = Some("here".into());
-            keys.issuer = Some("me".into());
-            keys.user_id_claim = Some("uid".into());
-        });
+        let verifier = verifier(&settings.client.token);
         assert_eq!(verifier.connection(&token, now()).unwrap().user.as_str(), "ana");
     }
 

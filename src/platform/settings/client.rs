@@ -41,8 +41,6 @@ section! {
         /// Publishes of one connection that may be under way together. They are journalled and
         /// answered in the order sent.
         pub publish_window: usize = 8,
-        /// Commands of one connection that may wait. When they do, its socket is not read on.
-        pub command_queue: usize = 32,
         /// A command that could not be done in this time is answered with 100. Clients give up
         /// after 5 s and connect again, so stay below.
         pub command_timeout: Duration = Duration::from_secs(4),
@@ -115,7 +113,6 @@ fn check_client(client: &Client, wrong: &mut Wrong) {
     }
     for (key, count) in [
         ("publish_window", client.publish_window),
-        ("command_queue", client.command_queue),
         ("channel_limit", client.channel_limit),
         ("handshake_limit", client.handshake_limit),
         ("history_max_publication_limit", client.history_max_publication_limit),

@@ -211,8 +211,6 @@ fn what_does_not_fit_together_is_told_with_both_names() {
             "xml",
             "channel.without_namespace.publication_data_format: expected one of \"json\", ",
         ),
-        ("FANFARE_JOURNAL__READERS", "0", "journal.readers: expected 1 or more"),
-        ("FANFARE_JOURNAL__COMMIT_TIMEOUT", "0s", "journal.commit_timeout: expected more than 0s"),
         ("FANFARE_SHUTDOWN__DEADLINE", "0s", "shutdown.deadline: expected more than 0s"),
         ("FANFARE_LOG__LEVEL", "loud=very", "log.level: expected \"error\", \"warn\""),
     ] {
@@ -282,6 +280,44 @@ fn the_journal_is_in_the_data_directory_unless_it_is_told_otherwise() {
     assert_eq!(settings.journal_path(), Path::new("./data/fanfare.db"));
     settings.journal.path = "/elsewhere/j.db".into();
     assert_eq!(settings.journal_path(), Path::new("/elsewhere/j.db"));
+}
+
+#[test]
+fn every_setting_is_read_by_something() {
+    // Read through a method of the settings, which must be called.
+    let methods = [
+        ("key", "all_keys"),
+        ("keys", "all_keys"),
+        ("path", "journal_path"),
+        ("address", "socket_address"),
+        ("port", "socket_address"),
+        ("allowed_delta_types", "allows_fossil"),
+    ];
+    let code = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    for key in print::values(&Settings::default()).keys() {
+        let name = key.rsplit('.').next().unwrap();
+        let read = methods.iter().find(|(field, _)| *field == name).map_or(name, |(_, by)| by);
+        let read = format!(".{read}");
+        let used = code.match_indices(&read).any(|(at, _)| {
+            let next = code[at + read.len()..].chars().next();
+            next.is_none_or(|c| !c.is_alphanumeric() && c != '_')
+        });
+        assert!(used, "nothing reads {key}: a setting that does nothing is a false promise");
+    }
+}
+
+/// All code below `dir` but the settings' own.
+fn sources(dir: &Path) -> String {
+    let mut code = String::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("platform/settings") {
+            code += &sources(&path);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            code += &std::fs::read_to_string(&path).unwrap();
+        }
+    }
+    code
 }
 
 /// A directory of this test alone, removed at its end.

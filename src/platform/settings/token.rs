@@ -1,7 +1,5 @@
 //! Settings of tokens: who may have signed them and what they must say.
 
-use std::time::Duration;
-
 use super::{
     kinds::Secret,
     section::{AsShape, Field, Section, Wrong, section},
@@ -9,7 +7,8 @@ use super::{
 
 section! {
     /// Keys and claims of connection tokens (JWT). Several kinds of keys may be set: a token picks
-    /// by its `alg`, and a key is only ever used for the algorithms of its own kind.
+    /// by its `alg`, and a key is only ever used for the algorithms of its own kind. The clock of
+    /// whoever signs may be off by 60 s.
     #[check(Token::check_keys)]
     pub struct Token {
         /// Secret of HS256, HS384 and HS512. Empty, and no other key set: the one generated in the
@@ -35,8 +34,6 @@ section! {
         pub issuer_regex: String = String::new(),
         /// The claim that names the user. Empty: `sub`.
         pub user_id_claim: String = String::new(),
-        /// How far the clocks of whoever signs and of this node may be apart.
-        pub leeway: Duration = Duration::from_secs(60),
     }
 }
 

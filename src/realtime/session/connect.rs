@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     ids::{Channel, ClientId, UserId},
-    platform::tokens::{Attached, ConnectionClaims, TokenError},
+    platform::tokens::{Attached, ConnectionClaims, LEEWAY, TokenError},
     protocol::{
         ClientInfo, Close, Outcome, Payload, Refusal, Reply,
         command::ConnectRequest,
@@ -222,8 +222,7 @@ impl Connection {
     /// is past, but within the leeway of clocks, is now.
     pub(super) fn time_left(&self, at: i64) -> Result<(std::time::Duration, u32), Refusal> {
         let left = at - self.host.node.now();
-        let leeway = self.host.node.settings.client.token.leeway.as_secs() as i64;
-        if left < -leeway {
+        if left < -LEEWAY {
             return Err(Refusal::EXPIRED);
         }
         let left = left.clamp(1, LONGEST_TTL) as u32;

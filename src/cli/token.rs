@@ -143,7 +143,7 @@ fn generated(settings: &Settings) -> Result<Secret, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::tokens::{TokenKeys, Verifier};
+    use crate::platform::{settings::Token, tokens::Verifier};
 
     fn settings(shape: impl FnOnce(&mut Settings)) -> Settings {
         let mut settings = Settings { data_dir: "/nowhere".into(), ..Settings::default() };
@@ -152,8 +152,8 @@ mod tests {
         settings
     }
 
-    fn verifier(secret: &str, shape: impl FnOnce(&mut TokenKeys)) -> Verifier {
-        let mut keys = TokenKeys { hmac_secret: Some(secret.into()), ..TokenKeys::default() };
+    fn verifier(secret: &str, shape: impl FnOnce(&mut Token)) -> Verifier {
+        let mut keys = Token { hmac_secret_key: Secret::new(secret), ..Token::default() };
         shape(&mut keys);
         Verifier::new(&keys).unwrap()
     }
@@ -193,9 +193,9 @@ mod tests {
         let signer = Signer::of_connections(&settings).unwrap();
         let token = signer.sign("ana", None, Duration::from_secs(60)).unwrap();
         let verifier = verifier("of connections", |keys| {
-            keys.audience = Some("here".into());
-            keys.issuer = Some("me".into());
-            keys.user_id_claim = Some("uid".into());
+            keys.audience = "here".into();
+            keys.issuer = "me".into();
+            keys.user_id_claim = "uid".into();
         });
         assert_eq!(verifier.connection(&token, now()).unwrap().user.as_str(), "ana");
     }

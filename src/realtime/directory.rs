@@ -102,16 +102,17 @@ where
     }
 
     /// Like [`send_if_there`](Self::send_if_there), for what may not be refused (good-byes): the caller
-    /// knows what bounds their number.
-    pub fn must_send_if_there(&self, key: &K, message: M) {
-        if let Some(entry) = self.shard(key).get_mut(key) {
-            match &mut entry.waiting {
-                Some(waiting) => waiting.push(message),
-                // Good-byes: one for each member or device that entered before.
-                #[allow(clippy::disallowed_methods)]
-                None => entry.addr.do_send(message),
-            }
+    /// knows what bounds their number. False if nobody is there.
+    pub fn must_send_if_there(&self, key: &K, message: M) -> bool {
+        let mut shard = self.shard(key);
+        let Some(entry) = shard.get_mut(key) else { return false };
+        match &mut entry.waiting {
+            Some(waiting) => waiting.push(message),
+            // Good-byes: one for each member or device that entered before.
+            #[allow(clippy::disallowed_methods)]
+            None => entry.addr.do_send(message),
         }
+        true
     }
 
     /// The actor asks to end. True: nothing new reaches this life; it handles what is in its mailbox and

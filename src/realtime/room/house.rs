@@ -95,9 +95,9 @@ impl House {
         self.rooms.send(channel, request, start).map_err(|Full(_)| Busy)
     }
 
-    /// A member is gone. Never refused: at most one for each that entered.
-    pub fn good_bye(&self, channel: &Channel, leave: Leave) {
-        self.rooms.must_send_if_there(channel, Request::Leave(leave));
+    /// A member is gone. Never refused: at most one for each that entered. False if the channel has no room.
+    pub fn good_bye(&self, channel: &Channel, leave: Leave) -> bool {
+        self.rooms.must_send_if_there(channel, Request::Leave(leave))
     }
 
     /// Time for the room to look after itself. A room too full to hear it is not asleep.

@@ -413,6 +413,7 @@ impl StreamHandler<Incoming> for Connection {
             Incoming::Close => {
                 // The answer that RFC 6455 asks for; then the peer closes its socket.
                 ctx.close(None);
+                self.line.peer_went();
                 self.good_bye();
                 self.line.shut(&Close::GOING_AWAY);
                 ctx.stop();

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use tokio::net::TcpStream;
 
-use super::line::Line;
+use super::{frames::end_with_close, line::Line};
 use crate::protocol::Close;
 
 /// What the actor says to the socket: control frames, as bytes.
@@ -71,13 +71,15 @@ impl<P> Driver<P> {
         true
     }
 
-    /// After the close is written: reads on until the peer has closed too, else what it sent unread
-    /// would turn the close into a reset. False when it has.
+    /// After the close is written: reads on until the peer has said its own, else what it sent unread
+    /// would turn ours into a reset. False when it has; then the socket is closed by us first, for
+    /// which well-behaved clients wait.
     fn linger(&self, cx: &mut Context<'_>) -> bool {
         let mut unread = [0; 4096];
         loop {
             match self.io.try_read(&mut unread) {
                 Ok(0) => return false,
+                Ok(n) if end_with_close(&unread[..n]) => return false,
                 Ok(_) => {}
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
                     match self.io.poll_read_ready(cx) {

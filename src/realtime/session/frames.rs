@@ -68,7 +68,7 @@ impl Stream for Frames {
                 return Poll::Ready(None);
             }
             if !this.line.wants_more() {
-                // Whatever frees the session wakes the task that polls this.
+                // `Line::set_full` wakes the task that polls this.
                 return Poll::Pending;
             }
             if let Some(incoming) = this.parser.next() {
@@ -192,6 +192,14 @@ impl Parser {
     }
 }
 
+/// Whether these bytes, read after our own close was sent, end with the peer's: the last frame that it sends.
+pub(super) fn end_with_close(bytes: &[u8]) -> bool {
+    (0..=125).any(|length| {
+        let frame = bytes.len().checked_sub(6 + length).and_then(|start| bytes.get(start..));
+        frame.is_some_and(|frame| frame[0] == 0x88 && frame[1] == 0x80 | length as u8)
+    })
+}
+
 /// RFC 6455, section 5.3, eight bytes at a time.
 fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     let [a, b, c, d] = mask;
@@ -278,6 +286,17 @@ mod tests {
         let mut fragments = frame(0x01, &[b'x'; 600]);
         fragments.extend(frame(0x00, &[b'x'; 600]));
         assert_eq!(all(&fragments, 10, 1000), [Incoming::TooBig]);
+    }
+
+    #[test]
+    fn the_peers_close_is_seen_behind_whatever_it_sent_before() {
+        for payload in [&b""[..], b"\x0b\xb9", b"\x0b\xb9shutdown"] {
+            let bytes = [frame(0x81, b"{}"), frame(0x88, payload)].concat();
+            assert!(end_with_close(&bytes));
+            assert!(!end_with_close(&bytes[..bytes.len() - 1]));
+        }
+        assert!(!end_with_close(&frame(0x81, b"{}")));
+        assert!(!end_with_close(b""));
     }
 
     #[test]

@@ -101,7 +101,10 @@ impl Line {
 
     /// Whether the session can take another message; while it can't, its socket is not read.
     pub fn set_full(&self, full: bool) {
-        self.full.set(full);
+        if self.full.replace(full) && !full {
+            // The reading side may have been polled before whatever made room.
+            self.wake();
+        }
     }
 
     /// Nothing more is taken. What waits goes out first, but not to a reader that is too slow for it.

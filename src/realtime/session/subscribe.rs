@@ -251,8 +251,12 @@ impl Connection {
             Some(sub) if !sub.server_side => {
                 let leave = Leave { seat: self.line.id(), number: sub.number, command: Some(id) };
                 self.forget(&channel);
-                self.begin(id, Doing::Unsubscribe(channel.clone()));
-                self.host.node.house.good_bye(&channel, leave);
+                if self.host.node.house.good_bye(&channel, leave) {
+                    // The reply comes through the hub, behind the last publication.
+                    self.begin(id, Doing::Unsubscribe(channel));
+                } else {
+                    self.reply(id, Outcome::Unsubscribe, ctx);
+                }
             }
             Some(_) => {
                 self.leave(&channel);

@@ -35,7 +35,11 @@ use crate::{
     },
     protocol::{Close, Refusal},
     realtime::{
-        journal::{memory::MemoryJournal, sqlite::SqliteJournal, writer::JournalHandle},
+        journal::{
+            memory::MemoryJournal,
+            sqlite::SqliteJournal,
+            writer::{JournalHandle, Observer},
+        },
         namespace::{Namespaces, Storage},
         room::{
             self,
@@ -50,6 +54,7 @@ use crate::{
         },
     },
     supervisor,
+    work::retention::Retention,
 };
 
 /// How often each worker tells the metrics what it counted.
@@ -122,9 +127,12 @@ impl Parts {
         let sqlite = SqliteJournal::open(&settings.journal_path(), retention.clone())
             .map_err(|why| Failed(why.to_string()))?;
         let thread = Arbiter::new();
-        let durable = JournalHandle::start(Arc::new(sqlite), &thread.handle());
-        let memory =
-            JournalHandle::start(Arc::new(MemoryJournal::new(retention)), &thread.handle());
+        let (sqlite, in_memory) = (Arc::new(sqlite), Arc::new(MemoryJournal::new(retention)));
+        let durable = JournalHandle::start(sqlite, &thread.handle(), observer(&metrics));
+        let memory = JournalHandle::start(in_memory, &thread.handle(), Observer::default());
+        for journal in [&durable, &memory] {
+            Retention::start(journal, &thread.handle());
+        }
         let rules = namespaces.clone();
         let house = House::new(
             Box::new(move |channel| rules_of(&rules, channel)),
@@ -201,7 +209,9 @@ impl Parts {
             log::warn!("{} connections were not closed in time", self.gate.connections());
         }
         for journal in &self.journals {
-            journal.flush().await;
+            if let Err(why) = journal.flush(settings.deadline).await {
+                log::warn!("{}", why.0);
+            }
         }
         // Last: its threads carry rooms and hubs.
         handle.stop(false).await;
@@ -337,6 +347,17 @@ fn metrics(workers: usize) -> Result<Arc<Metrics>, Failed> {
         workers,
     };
     Metrics::new(&labels).map(Arc::new).map_err(|why| Failed(format!("metrics: {why}")))
+}
+
+/// Lets the metrics see how the journal does.
+fn observer(metrics: &Arc<Metrics>) -> Observer {
+    let [size, took, refused, unknown] = [(); 4].map(|()| metrics.clone());
+    Observer {
+        batch_size: Box::new(move |n| size.journal_batch_size.observe(n as f64)),
+        commit_seconds: Box::new(move |s| took.journal_commit_seconds.observe(s)),
+        refused: Box::new(move || refused.journal_failures_total.of("refused").inc()),
+        unknown: Box::new(move || unknown.journal_failures_total.of("unknown").inc()),
+    }
 }
 
 /// What rooms need to know of a channel. One whose namespace is gone keeps nothing and shows nothing.

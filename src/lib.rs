@@ -12,6 +12,8 @@ pub mod realtime;
 
 pub mod edge;
 
+pub mod work;
+
 pub mod app;
 
 pub mod load;

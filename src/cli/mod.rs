@@ -37,6 +37,7 @@ enum Verb {
     Config(config::Args),
     Migrate(migrate::Args),
     Backup(backup::Args),
+    Load(Box<crate::load::Args>),
 }
 
 const EXAMPLES: &str = "\
@@ -63,6 +64,7 @@ pub fn main() -> ExitCode {
         Verb::Config(args) => config::run(&args, &settings),
         Verb::Migrate(args) => migrate::run(&args, &settings),
         Verb::Backup(args) => backup::run(&args, &settings),
+        Verb::Load(args) => return crate::load::run(*args),
     };
     exit::code_of(outcome)
 }

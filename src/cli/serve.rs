@@ -1,13 +1,20 @@
 //! `fanfare serve`: makes the ground ready, in plain order, and starts the node.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+};
 
-use super::{Failure, screen::Screen, settings};
+use super::{Failure, exit::say, screen::Screen, settings};
 use crate::platform::{
     data_dir::{DataDir, Generated},
     open_files,
     settings::{API_KEY, Flag, Settings, TOKEN_SECRET},
     telemetry,
+};
+use crate::{
+    app::{self, Listeners},
+    edge::listener,
 };
 
 /// Run a node. Needs no configuration: listens on 127.0.0.1:8000 and keeps everything in ./data.
@@ -39,10 +46,30 @@ pub(super) fn run(args: &Args, settings: &settings::Args) -> Result<(), Failure>
         .into_iter()
         .filter_map(|(flag, key, text)| text.clone().map(|text| Flag { flag, key, text }));
     let ground = Ground::prepare(settings.load(flags)?.settings, settings.repeated())?;
-    Err(Failure::Failed(format!(
-        "serve in {} is not built in yet",
-        ground.data_dir.path().display()
-    )))
+    let http = &ground.settings.http_server;
+    let public = bind("http_server", http.socket_address())?;
+    let operator = &ground.settings.operator;
+    let operator = match operator.enabled {
+        true => Some(bind("operator", operator.socket_address())?),
+        false => None,
+    };
+    let address = |listener: &TcpListener| {
+        listener.local_addr().map_err(|why| Failure::Failed(format!("no address: {why}")))
+    };
+    let screen = ground.screen(address(&public)?, operator.as_ref().map(address).transpose()?);
+    let listeners = Listeners { public, operator };
+    let started = move || {
+        if let Err(why) = say(screen) {
+            log::warn!("the start screen could not be shown: {why}");
+        }
+    };
+    app::run(ground.settings.clone(), listeners, started).map_err(|why| Failure::Failed(why.0))
+}
+
+fn bind(section: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    listener::bind(address).map_err(|why| {
+        Failure::Failed(format!("can't listen on {address} (settings {section}.*): {why}"))
+    })
 }
 
 /// What a node stands on: settings with every secret and limit filled in, and the data directory.

@@ -29,6 +29,8 @@ use crate::platform::metrics::lag;
 const BACKLOG: i32 = 4096;
 /// How long the rest of a request is awaited after its connection was given up.
 const DISCONNECT: Duration = Duration::from_secs(1);
+/// Seconds that HTTP requests under way get when the server stops. Sockets were drained by then.
+const LAST_REQUESTS: u64 = 5;
 
 /// Prepares a worker thread: called once on each, with its number from 0, before it takes any connection.
 pub type OnWorkerStart = Arc<dyn Fn(usize) -> LocalBoxFuture<'static, Accept> + Send + Sync>;
@@ -102,6 +104,7 @@ pub fn run(
     };
     Ok(Server::build()
         .workers(listening.workers)
+        .shutdown_timeout(LAST_REQUESTS)
         .disable_signals()
         .listen("public", listener, service)?
         .run())

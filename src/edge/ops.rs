@@ -140,4 +140,28 @@ mod tests {
         assert!(answer(green(), "/version").await.1.contains(env!("CARGO_PKG_VERSION")));
         assert_eq!(answer(green(), "/other").await.0, 404);
     }
+
+    #[cfg(feature = "failpoints")]
+    #[actix_web::test]
+    async fn a_test_arms_failpoints_and_sees_that_they_were_hit() {
+        let metrics = Metrics::new(&Labels::default()).unwrap();
+        let told = Told { metrics: metrics.into(), readiness: Arc::new(green) };
+        let app = test::init_service(App::new().configure(routes(told))).await;
+        let arm =
+            |plan: &'static str| test::TestRequest::post().uri("/failpoints").set_payload(plan);
+        let answer = test::call_service(&app, arm("test.ops=error*1").to_request()).await;
+        assert_eq!(answer.status(), 204);
+        let failing = || {
+            crate::fail_point!("test.ops", true);
+            false
+        };
+        assert_eq!([failing(), failing()], [true, false]);
+        let answer =
+            test::call_service(&app, test::TestRequest::get().uri("/failpoints").to_request())
+                .await;
+        let hits = String::from_utf8(test::read_body(answer).await.to_vec()).unwrap();
+        assert!(hits.contains(r#""test.ops":1"#), "{hits}");
+        let answer = test::call_service(&app, arm("test.ops=nonsense").to_request()).await;
+        assert_eq!(answer.status(), 400);
+    }
 }

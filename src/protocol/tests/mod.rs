@@ -1,5 +1,6 @@
 //! Both encodings as a peer sees them: bytes in, bytes out.
 
+mod documented;
 mod from_client;
 mod hostile;
 mod messages;

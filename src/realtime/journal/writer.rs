@@ -1,73 +1,390 @@
-//! stopgap
-use super::*;
-use actix::Message;
-#[derive(Clone)]
-pub struct JournalHandle {
-    journal: Arc<dyn Journal>,
-    tx: tokio::sync::mpsc::UnboundedSender<(Append, Answer, actix::Recipient<Committed>)>,
+//! The journal writer: gathers publications while a commit is under way, and answers for each of them.
+//!
+//! What is under way belongs to it: it answers the publisher and tells the room, whoever asked. All
+//! of that stands in its struct and not in futures, which a restart after a panic would drop.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Supervised};
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+
+use super::{AppendError, Appended, Batch, Journal, Settled, WriterId};
+use crate::{fail_point, fail_point_async};
+
+mod handle;
+#[cfg(test)]
+mod tests;
+mod ticket;
+
+pub use handle::{JournalHandle, Overloaded};
+use ticket::Ticket;
+pub use ticket::{Answer, Committed};
+
+/// Publications in one commit, at most: about 10 ms of a disk's time.
+const BATCH: usize = 1024;
+
+/// Bytes of data in one commit, at most: what a disk of 100 MB/s writes in 40 ms. One publication always fits.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long the journal may take to say what became of a batch.
+const ASK: Duration = Duration::from_secs(5);
+
+/// The first pause before a batch's fate is asked for again; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest of these pauses.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How often those who wait are looked at.
+const TICK: Duration = Duration::from_millis(250);
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// A publisher is told something, at the latest.
+    answer: Duration,
+    /// A commit that did not answer has an unknown fate.
+    commit: Duration,
 }
-pub struct Answer(Option<Box<dyn FnOnce(Result<Appended, AppendError>) + Send>>);
-impl Answer {
-    pub fn new(f: impl FnOnce(Result<Appended, AppendError>) + Send + 'static) -> Self {
-        Self(Some(Box::new(f)))
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { answer: Duration::from_secs(3), commit: Duration::from_secs(5) }
     }
-    pub fn give(mut self, r: Result<Appended, AppendError>) {
-        if let Some(f) = self.0.take() {
-            f(r)
+}
+
+/// Who wants to see how the journal does. Called on the writer's thread, once a batch.
+pub struct Observer {
+    /// Publications in a batch that was committed.
+    pub batch_size: Box<dyn Fn(usize) + Send>,
+    /// How long its commit took, in seconds.
+    pub commit_seconds: Box<dyn Fn(f64) + Send>,
+    /// A batch was refused.
+    pub refused: Box<dyn Fn() + Send>,
+    /// A batch's fate was unknown, if only for a moment.
+    pub unknown: Box<dyn Fn() + Send>,
+}
+
+impl Default for Observer {
+    /// Looks away.
+    fn default() -> Self {
+        Self {
+            batch_size: Box::new(|_| ()),
+            commit_seconds: Box::new(|_| ()),
+            refused: Box::new(|| ()),
+            unknown: Box::new(|| ()),
         }
     }
 }
+
+/// The actor. Others hold a [`JournalHandle`].
+pub(super) struct JournalWriter {
+    journal: Arc<dyn Journal>,
+    observer: Observer,
+    patience: Patience,
+    id: WriterId,
+    /// The last batch of this id that was committed.
+    seq: u64,
+    waiting: VecDeque<Ticket>,
+    flight: Option<Flight>,
+    flushes: Vec<oneshot::Sender<()>>,
+}
+
+/// The batch under way.
+struct Flight {
+    name: BatchName,
+    tickets: VecDeque<Ticket>,
+    fate: Fate,
+}
+
+/// Names a batch for ever.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct BatchName {
+    writer: WriterId,
+    seq: u64,
+}
+
+enum Fate {
+    /// The journal has it.
+    UnderWay,
+    /// The journal could not say; it is asked until it can.
+    Unknown,
+    /// As many results as tickets.
+    Known(VecDeque<Result<Appended, AppendError>>),
+}
+
+/// One more publication.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Committed {
-    pub channel: Channel,
-    pub publication: Arc<Publication>,
-    pub result: Result<Appended, AppendError>,
+struct Queue(Ticket);
+
+/// The journal has answered, or did not in time.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct BatchDone {
+    name: BatchName,
+    result: Result<Vec<Appended>, AppendError>,
+    took: Duration,
 }
-pub struct Overloaded;
-impl JournalHandle {
-    pub fn start(journal: Arc<dyn Journal>, arbiter: &actix::ArbiterHandle) -> Self {
-        let (tx, mut rx) =
-            tokio::sync::mpsc::unbounded_channel::<(Append, Answer, actix::Recipient<Committed>)>();
-        let j = journal.clone();
-        arbiter.spawn(async move {
-            let mut seq = 0;
-            let writer = WriterId(uuid::Uuid::new_v4());
-            while let Some(first) = rx.recv().await {
-                let mut all = vec![first];
-                while let Ok(more) = rx.try_recv() {
-                    all.push(more);
-                }
-                seq += 1;
-                let batch =
-                    Batch { writer, seq, appends: all.iter().map(|a| a.0.clone()).collect() };
-                let results = j.append(batch).await.unwrap();
-                for ((append, answer, told), result) in all.into_iter().zip(results) {
-                    answer.give(Ok(result.clone()));
-                    #[allow(clippy::disallowed_methods)]
-                    told.do_send(Committed {
-                        channel: append.channel,
-                        publication: append.publication,
-                        result: Ok(result),
-                    });
-                }
+
+/// The journal has found out about a batch.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct BatchSettled {
+    name: BatchName,
+    settled: Settled,
+}
+
+/// Answer when nothing waits and nothing is under way.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Flush(oneshot::Sender<()>);
+
+/// Time to look at those who wait.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Tick {
+    now: Instant,
+}
+
+impl JournalWriter {
+    fn new(journal: Arc<dyn Journal>, observer: Observer, patience: Patience) -> Self {
+        Self {
+            journal,
+            observer,
+            patience,
+            id: WriterId(uuid::Uuid::new_v4()),
+            seq: 0,
+            waiting: VecDeque::new(),
+            flight: None,
+            flushes: Vec::new(),
+        }
+    }
+
+    /// Sends the next batch if none is under way.
+    fn go_on(&mut self, me: &Addr<Self>) {
+        if self.flight.is_some() {
+            return;
+        }
+        if self.waiting.is_empty() {
+            for flush in self.flushes.drain(..) {
+                // Who asked may have given up.
+                let _ = flush.send(());
             }
-        });
-        Self { journal, tx }
+            return;
+        }
+        let mut bytes = 0;
+        let fits = |ticket: &&Ticket| {
+            bytes += ticket.bytes();
+            bytes <= BATCH_BYTES
+        };
+        let count = self.waiting.iter().take(BATCH).take_while(fits).count().max(1);
+        let tickets: VecDeque<Ticket> = self.waiting.drain(..count).collect();
+        let appends = tickets.iter().map(Ticket::append).collect();
+        let name = BatchName { writer: self.id, seq: self.seq + 1 };
+        self.flight = Some(Flight { name, tickets, fate: Fate::UnderWay });
+        let batch = Batch { writer: name.writer, seq: name.seq, appends };
+        actix_rt::spawn(commit(self.journal.clone(), batch, self.patience.commit, me.clone()));
     }
-    pub fn append(
-        &self,
-        a: Append,
-        b: Answer,
-        c: actix::Recipient<Committed>,
-    ) -> Result<(), Overloaded> {
-        self.tx.send((a, b, c)).map_err(|_| Overloaded)
+
+    /// Asks for the fate of the batch under way; a second asking does no harm.
+    fn settle(&mut self, me: &Addr<Self>) {
+        if let Some(flight) = &mut self.flight {
+            flight.fate = Fate::Unknown;
+            actix_rt::spawn(settle(self.journal.clone(), flight.name, me.clone()));
+        }
     }
-    pub async fn read(&self, channel: &Channel, range: Range) -> Result<Page, Unavailable> {
-        self.journal.read(channel, range).await
+
+    /// The fate of the batch under way is known. It is stored before the first is told, so that a
+    /// panic half way through leaves the others to be told.
+    fn known(&mut self, results: VecDeque<Result<Appended, AppendError>>, me: &Addr<Self>) {
+        if let Some(flight) = &mut self.flight {
+            flight.fate = Fate::Known(results);
+        }
+        self.tell(me);
     }
-    pub async fn remove(&self, channel: &Channel) -> Result<(), Unavailable> {
-        self.journal.remove(channel).await
+
+    fn known_for_all(&mut self, error: &AppendError, me: &Addr<Self>) {
+        let count = self.flight.as_ref().map_or(0, |flight| flight.tickets.len());
+        self.known((0..count).map(|_| Err(error.clone())).collect(), me);
     }
-    pub async fn flush(&self) {}
+
+    /// Tells everybody of the batch under way, and goes on.
+    fn tell(&mut self, me: &Addr<Self>) {
+        if let Some(Flight { tickets, fate: Fate::Known(results), .. }) = &mut self.flight {
+            while let Some(ticket) = tickets.pop_front() {
+                let lost = || Err(AppendError::Unknown("the journal left this one out".into()));
+                ticket.settle(results.pop_front().unwrap_or_else(lost));
+            }
+            self.flight = None;
+            fail_point!("writer.replied");
+        }
+        self.go_on(me);
+    }
+
+    /// What this id still has under way may appear or never will: the next batch goes under another.
+    fn new_id(&mut self) {
+        self.id = WriterId(uuid::Uuid::new_v4());
+        self.seq = 0;
+    }
+
+    fn is_under_way(&self, name: BatchName) -> bool {
+        self.flight
+            .as_ref()
+            .is_some_and(|flight| flight.name == name && !matches!(flight.fate, Fate::Known(_)))
+    }
+}
+
+/// Commits a batch. Outlives a restart of the actor.
+async fn commit(
+    journal: Arc<dyn Journal>,
+    batch: Batch,
+    deadline: Duration,
+    writer: Addr<JournalWriter>,
+) {
+    let name = BatchName { writer: batch.writer, seq: batch.seq };
+    let started = Instant::now();
+    let append = async {
+        fail_point_async!("append.before", Err(AppendError::Refused("as a test asked".into())));
+        journal.append(batch).await
+    };
+    let append = std::panic::AssertUnwindSafe(append).catch_unwind();
+    let result = match tokio::time::timeout(deadline, append).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(AppendError::Unknown("the journal panicked".into())),
+        Err(_) => Err(AppendError::Unknown("the journal did not answer in time".into())),
+    };
+    // One at a time, and the actor waits for it: never more than one of these in its mailbox.
+    writer.do_send(BatchDone { name, result, took: started.elapsed() });
+}
+
+/// Asks for a batch's fate until the journal knows. Outlives a restart of the actor.
+async fn settle(journal: Arc<dyn Journal>, name: BatchName, writer: Addr<JournalWriter>) {
+    let mut pause = FIRST_PAUSE;
+    while writer.connected() {
+        match tokio::time::timeout(ASK, journal.settle(name.writer, name.seq)).await {
+            Ok(Ok(settled)) => {
+                // As rare as an unknown commit, and the actor waits for it.
+                writer.do_send(BatchSettled { name, settled });
+                return;
+            }
+            Ok(Err(why)) => log::warn!("the fate of a batch is still unknown: {}", why.0),
+            Err(_) => log::warn!("the fate of a batch is still unknown: the journal is silent"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+impl Actor for JournalWriter {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(TICK, |this, ctx| this.handle(Tick { now: Instant::now() }, ctx));
+    }
+}
+
+impl Supervised for JournalWriter {
+    /// The message that told the fate of the batch under way may be the one that was lost.
+    fn restarting(&mut self, ctx: &mut Self::Context) {
+        match &self.flight {
+            Some(Flight { fate: Fate::UnderWay | Fate::Unknown, .. }) => {
+                self.settle(&ctx.address())
+            }
+            Some(Flight { fate: Fate::Known(_), .. }) | None => self.tell(&ctx.address()),
+        }
+    }
+}
+
+impl Handler<Queue> for JournalWriter {
+    type Result = ();
+
+    fn handle(&mut self, Queue(ticket): Queue, ctx: &mut Self::Context) {
+        self.waiting.push_back(ticket);
+        self.go_on(&ctx.address());
+    }
+}
+
+impl Handler<BatchDone> for JournalWriter {
+    type Result = ();
+
+    fn handle(&mut self, done: BatchDone, ctx: &mut Self::Context) {
+        if !self.is_under_way(done.name) {
+            return;
+        }
+        match done.result {
+            Ok(results) => {
+                fail_point!("append.committed");
+                (self.observer.batch_size)(results.len());
+                (self.observer.commit_seconds)(done.took.as_secs_f64());
+                if self.id == done.name.writer {
+                    self.seq = done.name.seq;
+                }
+                self.known(results.into_iter().map(Ok).collect(), &ctx.address());
+            }
+            Err(AppendError::Unknown(why)) => {
+                log::warn!("a commit has an unknown fate: {why}");
+                (self.observer.unknown)();
+                self.settle(&ctx.address());
+            }
+            Err(refused) => {
+                (self.observer.refused)();
+                self.new_id();
+                self.known_for_all(&refused, &ctx.address());
+            }
+        }
+    }
+}
+
+impl Handler<BatchSettled> for JournalWriter {
+    type Result = ();
+
+    fn handle(&mut self, settled: BatchSettled, ctx: &mut Self::Context) {
+        if !self.is_under_way(settled.name) {
+            return;
+        }
+        self.new_id();
+        match settled.settled {
+            Settled::Happened(results) => {
+                self.known(results.into_iter().map(Ok).collect(), &ctx.address());
+            }
+            Settled::Never => {
+                let why = "the journal could not commit it; try again".to_owned();
+                self.known_for_all(&AppendError::Refused(why), &ctx.address());
+            }
+        }
+    }
+}
+
+impl Handler<Flush> for JournalWriter {
+    type Result = ();
+
+    fn handle(&mut self, Flush(flush): Flush, ctx: &mut Self::Context) {
+        self.flushes.push(flush);
+        self.go_on(&ctx.address());
+    }
+}
+
+impl Handler<Tick> for JournalWriter {
+    type Result = ();
+
+    fn handle(&mut self, Tick { now }: Tick, _: &mut Self::Context) {
+        let patience = self.patience.answer;
+        while self.waiting.front().is_some_and(|ticket| ticket.waited(now) >= patience) {
+            if let Some(ticket) = self.waiting.pop_front() {
+                let why = "the journal does not keep up; try again".to_owned();
+                ticket.settle(Err(AppendError::Refused(why)));
+            }
+        }
+        for ticket in self.flight.iter_mut().flat_map(|flight| &mut flight.tickets) {
+            if ticket.waited(now) >= patience {
+                ticket.give_up("the journal has not answered yet: it may or may not be appended");
+            }
+        }
+    }
 }

@@ -1,0 +1,128 @@
+//! What `fanfare load` can be asked for.
+
+use clap::ValueEnum;
+
+/// Puts a server under load with clients of its own, checks every delivery and says what it cost.
+///
+/// Each scenario's defaults are the conditions of the figures in docs/PERFORMANCE.md; see docs/LOAD.md for what each
+/// measures and how. Exits 1 if one acknowledged message was lost, doubled or out of order, or the run failed.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  fanfare load rooms --spawn
+  fanfare load publish --spawn --json
+  fanfare load fanout --spawn --connections 2000 --seconds 10
+  fanfare load rooms --url ws://127.0.0.1:8000/connection/websocket --secret S --connections 1000 --rate 100")]
+pub struct Args {
+    /// What to do to the server.
+    pub scenario: Scenario,
+
+    /// Load this running server, whatever implements the protocol (ws://host:port/connection/websocket).
+    #[arg(long, value_name = "URL", conflicts_with = "spawn", help_heading = "Server")]
+    pub url: Option<String>,
+    /// Start a node of this binary on free ports with a fresh journal, measure it, stop it. The default without --url.
+    #[arg(long, help_heading = "Server")]
+    pub spawn: bool,
+    /// The server's HMAC secret, to sign the clients' tokens with (HS256).
+    #[arg(long, requires = "url", help_heading = "Server")]
+    pub secret: Option<String>,
+    /// The key of its server API. `devices` needs it.
+    #[arg(long, requires = "url", help_heading = "Server")]
+    pub api_key: Option<String>,
+    /// Put all channels into this namespace.
+    #[arg(long, value_name = "NAME", help_heading = "Server")]
+    pub namespace: Option<String>,
+    /// The server's process on this machine, to read its CPU and memory from.
+    #[arg(long, requires = "url", help_heading = "Server")]
+    pub pid: Option<u32>,
+
+    /// Connections, each its own user [idle, rooms, storm: 15000; fanout: 10000].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Load")]
+    pub connections: Option<u32>,
+    /// Members of a room [100].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Load")]
+    pub room_size: Option<u32>,
+    /// Users in `devices` [1500].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Load")]
+    pub users: Option<u32>,
+    /// Connections of each user in `devices` [10].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Load")]
+    pub devices: Option<u32>,
+    /// Publishes a second in all. Without it: as fast as the window lets, but `devices`: 1000.
+    #[arg(long, value_name = "N", value_parser = rate, help_heading = "Load")]
+    pub rate: Option<f64>,
+    /// Bytes of a message, words and base64 together [200; idle: 4096].
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=super::payload::LONGEST as i64), help_heading = "Load")]
+    pub payload: Option<u32>,
+    /// Who publishes [publish, storm: 64 connections; fanout: 1; rooms: one a room; devices: 16 API connections].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Load")]
+    pub publishers: Option<u32>,
+    /// Publishes of one publisher under way at a time; in `idle` and `fanout`: until all members have them
+    /// [publish, storm: 8; idle: 4; fanout, rooms: 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Load")]
+    pub window: Option<u32>,
+    /// The measured part; in `idle` the rest before each measurement [30; fanout, publish: 20].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Load")]
+    pub seconds: Option<u32>,
+    /// Messages that each connection misses in `storm` [20].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Load")]
+    pub missed: Option<u32>,
+    /// Connections that may be between dialling and their subscription at a time.
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Load")]
+    pub handshakes: u32,
+    /// How clients and server write.
+    #[arg(long, value_enum, default_value_t = Words::Json, help_heading = "Load")]
+    pub encoding: Words,
+
+    /// Print one JSON object instead of the summary.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The scenarios.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scenario {
+    /// Memory of connections at rest, and what is given back after a burst.
+    Idle,
+    /// One big room, against a bare loop of writes to as many sockets.
+    Fanout,
+    /// Many rooms with a member of each publishing.
+    Rooms,
+    /// Users with several devices, reached through the server API in their personal channels.
+    Devices,
+    /// Acknowledged durable publishes, one subscriber a room.
+    Publish,
+    /// Everybody drops at once, misses messages, comes back and recovers.
+    Storm,
+    /// The child process of `fanout`.
+    #[value(hide = true)]
+    BareWrite,
+}
+
+impl Scenario {
+    /// As written on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Fanout => "fanout",
+            Self::Rooms => "rooms",
+            Self::Devices => "devices",
+            Self::Publish => "publish",
+            Self::Storm => "storm",
+            Self::BareWrite => "bare-write",
+        }
+    }
+}
+
+/// The encodings.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Words {
+    Json,
+    Protobuf,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.001..=1e7).contains(&rate) => Ok(rate),
+        _ => Err("expected publishes a second, 0.001 to 10000000".into()),
+    }
+}

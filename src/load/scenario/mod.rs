@@ -1,0 +1,62 @@
+//! The scenarios: what each does to a server and which figures it reports.
+
+mod devices;
+mod fanout;
+mod idle;
+mod publish;
+mod rooms;
+mod storm;
+
+use super::{
+    Failure, args::Scenario, conditions::Conditions, connection::Member, report::Report, run::Run,
+    swarm::Manner,
+};
+
+/// How many rooms a scenario has.
+pub fn rooms(conditions: &Conditions) -> usize {
+    match conditions.scenario {
+        Scenario::Fanout | Scenario::BareWrite => 1,
+        Scenario::Devices => conditions.users,
+        Scenario::Publish => conditions.publishers,
+        Scenario::Idle | Scenario::Rooms | Scenario::Storm => conditions.rooms(),
+    }
+}
+
+/// How its connections come in.
+pub fn manner(scenario: Scenario) -> Manner {
+    match scenario {
+        Scenario::Devices => Manner::Personal,
+        _ => Manner::Client,
+    }
+}
+
+/// How many connections it opens.
+pub fn connections(conditions: &Conditions) -> usize {
+    match conditions.scenario {
+        Scenario::Publish => conditions.connections + conditions.publishers,
+        Scenario::Storm => conditions.connections + storm::publishers(conditions),
+        _ => conditions.connections,
+    }
+}
+
+/// Does it.
+pub fn run(run: &mut Run) -> Result<Report, Failure> {
+    match run.conditions.scenario {
+        Scenario::Idle => idle::run(run),
+        Scenario::Fanout | Scenario::BareWrite => fanout::run(run),
+        Scenario::Rooms => rooms::run(run),
+        Scenario::Devices => devices::run(run),
+        Scenario::Publish => publish::run(run),
+        Scenario::Storm => storm::run(run),
+    }
+}
+
+/// Fills rooms of the asked size, each connection its own user.
+fn fill_rooms(run: &mut Run) {
+    for who in 0..run.conditions.connections {
+        run.swarm.add(Member { user: who, room: Some(who / run.conditions.room_size) });
+    }
+}
+
+#[cfg(test)]
+mod tests;

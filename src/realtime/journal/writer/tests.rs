@@ -1,0 +1,389 @@
+//! The writer against a journal that does what a test says.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{handle::MOST, *};
+use crate::realtime::journal::{
+    Append, Changes, Cursor, Page, Pending, Range, Trimmed, Unavailable,
+    contract::fixture::{World, append, channel},
+    memory::MemoryJournal,
+};
+
+/// How long a test waits for what has to come.
+const SOON: Duration = Duration::from_secs(10);
+
+/// What the double does with the next batch.
+enum Next {
+    /// Commits when told.
+    Hold(oneshot::Receiver<()>),
+    Refuse,
+    /// Commits and then knows nothing of it.
+    CommitUnknown,
+    /// Does nothing and knows nothing.
+    DropUnknown,
+    Panic,
+    Never,
+}
+
+/// A memory journal with a will of its own.
+struct Double {
+    inner: MemoryJournal,
+    next: Mutex<VecDeque<Next>>,
+    batches: Mutex<Vec<(WriterId, u64, Vec<String>)>>,
+    deaf: AtomicBool,
+    asked: mpsc::UnboundedSender<()>,
+}
+
+impl Journal for Double {
+    fn append(&self, batch: Batch) -> Pending<'_, Result<Vec<Appended>, AppendError>> {
+        let said = |a: &Append| String::from_utf8_lossy(a.publication.data.bytes()).into_owned();
+        let said = batch.appends.iter().map(said).collect();
+        self.batches.lock().unwrap().push((batch.writer, batch.seq, said));
+        let _ = self.asked.send(());
+        let next = self.next.lock().unwrap().pop_front();
+        Box::pin(async move {
+            match next {
+                None => self.inner.append(batch).await,
+                Some(Next::Hold(until)) => {
+                    let _ = until.await;
+                    self.inner.append(batch).await
+                }
+                Some(Next::Refuse) => Err(AppendError::Refused("full".into())),
+                Some(Next::CommitUnknown) => {
+                    let _ = self.inner.append(batch).await;
+                    Err(AppendError::Unknown("no answer".into()))
+                }
+                Some(Next::DropUnknown) => Err(AppendError::Unknown("no answer".into())),
+                Some(Next::Panic) => panic!("as the test asked"),
+                Some(Next::Never) => std::future::pending().await,
+            }
+        })
+    }
+
+    fn read(
+        &self,
+        channel: &crate::ids::Channel,
+        range: Range,
+    ) -> Pending<'_, Result<Page, Unavailable>> {
+        self.inner.read(channel, range)
+    }
+
+    fn changes(&self, cursor: Cursor) -> Pending<'_, Result<Changes, Unavailable>> {
+        self.inner.changes(cursor)
+    }
+
+    fn settle(&self, writer: WriterId, seq: u64) -> Pending<'_, Result<Settled, Unavailable>> {
+        if self.deaf.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(Unavailable("deaf".into())) });
+        }
+        self.inner.settle(writer, seq)
+    }
+
+    fn remove(&self, channel: &crate::ids::Channel) -> Pending<'_, Result<(), Unavailable>> {
+        self.inner.remove(channel)
+    }
+
+    fn trim(&self) -> Pending<'_, Result<Trimmed, Unavailable>> {
+        self.inner.trim()
+    }
+}
+
+/// Stands for a room: keeps what it is told.
+struct Room(mpsc::UnboundedSender<Committed>);
+
+impl Actor for Room {
+    type Context = Context<Self>;
+}
+
+impl Handler<Committed> for Room {
+    type Result = ();
+    fn handle(&mut self, committed: Committed, _: &mut Self::Context) {
+        let _ = self.0.send(committed);
+    }
+}
+
+struct Scene {
+    journal: Arc<Double>,
+    handle: JournalHandle,
+    room: Addr<Room>,
+    told: mpsc::UnboundedReceiver<Committed>,
+    asked: mpsc::UnboundedReceiver<()>,
+}
+
+type Answered = oneshot::Receiver<Result<Appended, AppendError>>;
+
+impl Scene {
+    fn new(patience: Patience) -> Self {
+        let world = World::new();
+        let (asking, asked) = mpsc::unbounded_channel();
+        let journal = Arc::new(Double {
+            inner: MemoryJournal::with_clock(world.retention(), world.clock()),
+            next: Mutex::default(),
+            batches: Mutex::default(),
+            deaf: AtomicBool::new(false),
+            asked: asking,
+        });
+        let here = actix_rt::Arbiter::current();
+        let handle =
+            JournalHandle::start_with(journal.clone(), &here, Observer::default(), patience);
+        let (tell, told) = mpsc::unbounded_channel();
+        Self { journal, handle, room: Room(tell).start(), told, asked }
+    }
+
+    fn next(&self, next: Next) {
+        self.journal.next.lock().unwrap().push_back(next);
+    }
+
+    /// The next batch commits when the sender is used.
+    fn hold(&self) -> oneshot::Sender<()> {
+        let (go, held) = oneshot::channel();
+        self.next(Next::Hold(held));
+        go
+    }
+
+    fn publish(&self, name: &str, data: &str) -> Answered {
+        let (tell, answered) = oneshot::channel();
+        let answer = Answer::new(move |result| drop(tell.send(result)));
+        let taken = self.handle.append(append(name, data), answer, self.room.clone().recipient());
+        assert_eq!(taken, Ok(()));
+        answered
+    }
+
+    async fn told(&mut self) -> Committed {
+        soon(self.told.recv()).await.expect("the room is told")
+    }
+
+    /// Until a batch has reached the journal.
+    async fn under_way(&mut self) {
+        soon(self.asked.recv()).await.expect("a batch");
+    }
+
+    async fn stands(&self, name: &str) -> Vec<String> {
+        let range = Range {
+            direction: crate::realtime::journal::Direction::After(0),
+            limit: 1_000,
+            max_bytes: usize::MAX,
+        };
+        let page = self.handle.read(&channel(name), range).await.unwrap();
+        let text = |p: &Arc<crate::protocol::Publication>| {
+            String::from_utf8_lossy(p.data.bytes()).into_owned()
+        };
+        page.publications.iter().map(text).collect()
+    }
+}
+
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(SOON, what).await.expect("nothing came")
+}
+
+async fn offset(answered: Answered) -> u64 {
+    match soon(answered).await.expect("an answer") {
+        Ok(Appended::New(position)) => position.offset,
+        other => panic!("expected a new publication, got {other:?}"),
+    }
+}
+
+#[actix::test]
+async fn nobody_is_answered_before_the_commit_and_everybody_after_it() {
+    let mut scene = Scene::new(Patience::default());
+    let commit = scene.hold();
+    let mut first = scene.publish("a", "1");
+    scene.under_way().await;
+    assert!(first.try_recv().is_err() && scene.told.try_recv().is_err());
+    commit.send(()).unwrap();
+    assert_eq!(offset(first).await, 1);
+    let told = scene.told().await;
+    assert_eq!((&*told.channel, told.publication.data.len()), ("a", 1));
+    assert_eq!(told.epoch().map(|epoch| epoch.as_str().ends_with(".0")), Some(true));
+}
+
+#[actix::test]
+async fn while_a_commit_is_under_way_the_next_batch_gathers_in_order() {
+    let mut scene = Scene::new(Patience::default());
+    let commit = scene.hold();
+    let mut answers = vec![scene.publish("a", "1")];
+    scene.under_way().await;
+    for n in 2..=6 {
+        answers.push(scene.publish(["a", "b"][n % 2], &n.to_string()));
+    }
+    commit.send(()).unwrap();
+    let mut offsets = Vec::new();
+    for answer in answers {
+        offsets.push(offset(answer).await);
+    }
+    assert_eq!(offsets, [1, 2, 1, 3, 2, 4]);
+    let batches = scene.journal.batches.lock().unwrap().clone();
+    let sizes: Vec<_> = batches.iter().map(|(_, seq, said)| (*seq, said.len())).collect();
+    assert_eq!(sizes, [(1, 1), (2, 5)], "one commit for all that gathered");
+    assert_eq!(batches[0].0, batches[1].0);
+}
+
+#[actix::test]
+async fn a_flush_waits_until_all_are_answered() {
+    let mut scene = Scene::new(Patience::default());
+    let commit = scene.hold();
+    let mut answer = scene.publish("a", "1");
+    scene.under_way().await;
+    let late = scene.handle.flush(Duration::from_millis(1)).await;
+    assert!(late.is_err(), "it has a deadline");
+    let mut second = scene.publish("a", "2");
+    commit.send(()).unwrap();
+    scene.handle.flush(SOON).await.unwrap();
+    assert!(answer.try_recv().is_ok() && second.try_recv().is_ok());
+    scene.handle.flush(SOON).await.unwrap();
+}
+
+#[actix::test]
+async fn a_refused_batch_is_told_to_all_and_the_next_one_commits() {
+    let mut scene = Scene::new(Patience::default());
+    scene.next(Next::Refuse);
+    let refused = scene.publish("a", "1");
+    assert_eq!(soon(refused).await.unwrap(), Err(AppendError::Refused("full".into())));
+    assert!(scene.told().await.result.is_err(), "the room counts it, too");
+    assert_eq!(offset(scene.publish("a", "2")).await, 1);
+    assert_eq!(scene.stands("a").await, ["2"]);
+}
+
+#[actix::test]
+async fn an_unknown_commit_that_happened_is_acknowledged_once_it_is_known() {
+    let mut scene = Scene::new(Patience::default());
+    scene.next(Next::CommitUnknown);
+    assert_eq!(offset(scene.publish("a", "1")).await, 1);
+    assert!(scene.told().await.result.is_ok());
+    assert_eq!(offset(scene.publish("a", "2")).await, 2);
+    assert_eq!(scene.stands("a").await, ["1", "2"], "nothing was tried again");
+}
+
+#[actix::test]
+async fn an_unknown_commit_that_did_not_happen_is_refused_and_never_tried_again() {
+    let mut scene = Scene::new(Patience::default());
+    for next in [Next::DropUnknown, Next::Panic] {
+        scene.next(next);
+        let answer = soon(scene.publish("a", "lost")).await.unwrap();
+        assert!(matches!(answer, Err(AppendError::Refused(_))), "{answer:?}");
+        assert!(scene.told().await.result.is_err());
+    }
+    assert_eq!(offset(scene.publish("a", "2")).await, 1);
+    assert_eq!(scene.stands("a").await, ["2"]);
+    let batches = scene.journal.batches.lock().unwrap().clone();
+    let writers: std::collections::BTreeSet<_> = batches.iter().map(|batch| batch.0).collect();
+    assert_eq!((batches.len(), writers.len()), (3, 3), "each goes on under a new id");
+}
+
+#[actix::test]
+async fn a_commit_past_its_deadline_is_settled_and_not_waited_for() {
+    let patience = Patience { commit: Duration::from_millis(20), ..Patience::default() };
+    let mut scene = Scene::new(patience);
+    scene.next(Next::Never);
+    let answer = soon(scene.publish("a", "stuck")).await.unwrap();
+    assert!(matches!(answer, Err(AppendError::Refused(_))), "{answer:?}");
+    scene.told().await;
+    assert_eq!(offset(scene.publish("a", "2")).await, 1);
+}
+
+#[actix::test]
+async fn who_waited_long_is_told_that_nobody_knows_and_the_room_hears_the_truth_later() {
+    let mut scene = Scene::new(Patience::default());
+    scene.journal.deaf.store(true, Ordering::SeqCst);
+    scene.next(Next::CommitUnknown);
+    let answer = scene.publish("a", "1");
+    scene.under_way().await;
+    let queued = scene.publish("a", "2");
+    scene.handle.tick(Duration::from_secs(3)).await;
+    assert!(matches!(soon(answer).await.unwrap(), Err(AppendError::Unknown(_))));
+    let queued = soon(queued).await.unwrap();
+    assert!(matches!(queued, Err(AppendError::Refused(_))), "it never went: {queued:?}");
+    assert!(scene.told().await.result.is_err(), "the one that never went");
+    assert!(scene.told.try_recv().is_err(), "the fate of the other is not known yet");
+    scene.journal.deaf.store(false, Ordering::SeqCst);
+    assert!(matches!(scene.told().await.result, Ok(Appended::New(at)) if at.offset == 1));
+}
+
+#[actix::test]
+async fn a_panic_with_five_under_way_loses_no_answer() {
+    let mut scene = Scene::new(Patience::default());
+    let commit = scene.hold();
+    let first = scene.publish("a", "0");
+    scene.under_way().await;
+    let (tell, _gone) = oneshot::channel::<()>();
+    let broken = Answer::new(move |_| {
+        drop(tell);
+        panic!("as the test asked");
+    });
+    let room = || scene.room.clone().recipient();
+    let mut answers = vec![scene.publish("a", "1"), scene.publish("a", "2")];
+    scene.handle.append(append("a", "3"), broken, room()).unwrap();
+    answers.extend([scene.publish("a", "4"), scene.publish("a", "5")]);
+    commit.send(()).unwrap();
+    let mut offsets = vec![offset(first).await];
+    for answer in answers {
+        offsets.push(offset(answer).await);
+    }
+    assert_eq!(offsets, [1, 2, 3, 5, 6]);
+    for n in 1..=6 {
+        assert!(matches!(scene.told().await.result, Ok(Appended::New(at)) if at.offset == n));
+    }
+    assert_eq!(offset(scene.publish("a", "6")).await, 7);
+}
+
+#[actix::test]
+async fn a_panic_between_commit_and_reply_loses_no_answer() {
+    let mut scene = Scene::new(Patience::default());
+    let fall = Arc::new(AtomicBool::new(true));
+    let falls = fall.clone();
+    let observer = Observer {
+        // Called after the commit, before the first is told.
+        batch_size: Box::new(move |_| {
+            assert!(!falls.swap(false, Ordering::SeqCst), "as the test asked");
+        }),
+        ..Observer::default()
+    };
+    let here = actix_rt::Arbiter::current();
+    scene.handle = JournalHandle::start(scene.journal.clone(), &here, observer);
+    let answers = [scene.publish("a", "1"), scene.publish("b", "1"), scene.publish("a", "2")];
+    for answer in answers {
+        soon(answer).await.unwrap().unwrap();
+        assert!(scene.told().await.result.is_ok());
+    }
+    assert!(!fall.load(Ordering::SeqCst), "it did fall");
+    assert_eq!(offset(scene.publish("a", "3")).await, 3);
+    assert_eq!(scene.stands("a").await, ["1", "2", "3"]);
+}
+
+#[actix::test]
+async fn too_much_on_its_way_is_refused_at_once_and_taken_again_later() {
+    let mut scene = Scene::new(Patience::default());
+    let commit = scene.hold();
+    let first = scene.publish("a", "1");
+    scene.under_way().await;
+    let rest: Vec<_> = (1..MOST).map(|_| scene.publish("a", "x")).collect();
+    let (tell, answered) = oneshot::channel();
+    let answer = Answer::new(move |result| drop(tell.send(result)));
+    let room = scene.room.clone().recipient();
+    assert_eq!(scene.handle.append(append("a", "no"), answer, room), Err(Overloaded));
+    assert!(matches!(soon(answered).await.unwrap(), Err(AppendError::Refused(_))));
+    assert_eq!(scene.handle.under_way(), MOST);
+    commit.send(()).unwrap();
+    assert_eq!(offset(first).await, 1);
+    for answer in rest {
+        soon(answer).await.unwrap().unwrap();
+    }
+    scene.handle.flush(SOON).await.unwrap();
+    assert_eq!(scene.handle.under_way(), 0);
+    assert_eq!(offset(scene.publish("a", "2")).await, MOST as u64 + 1);
+}
+
+#[test]
+fn an_answer_that_is_dropped_says_that_the_fate_is_unknown() {
+    let (tell, answered) = std::sync::mpsc::channel();
+    drop(Answer::new(move |result| tell.send(result).unwrap()));
+    assert!(matches!(answered.recv().unwrap(), Err(AppendError::Unknown(_))));
+}

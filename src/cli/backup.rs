@@ -22,5 +22,5 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, settings: &settings::Args) -> Result<(), Failure> {
     let from = settings.load([])?.settings.journal_path();
     sqlite::backup(&from, &args.file).map_err(|why| Failure::Failed(why.0))?;
-    say(format_args!("{} copied to {}", from.display(), args.file.display()))
+    say(format_args!("{} is copied to {}", from.display(), args.file.display()))
 }

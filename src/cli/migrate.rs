@@ -12,9 +12,8 @@ pub(super) struct Args {}
 
 pub(super) fn run(_args: &Args, settings: &settings::Args) -> Result<(), Failure> {
     let settings = settings.load([])?.settings;
-    // A node that runs has done so itself, and an older one must not find the file changed under it.
     let _held = DataDir::open(settings.data_dir())?;
     let path = settings.journal_path();
     Database::open(&path).map_err(|why| Failure::Failed(why.to_string()))?;
-    say(format_args!("{} has the form of this version", path.display()))
+    say(format_args!("{} has the form of version {}", path.display(), env!("CARGO_PKG_VERSION")))
 }

@@ -57,6 +57,9 @@ Exit codes: 0 done, 1 failed, 2 wrong arguments, 75 the data directory is in use
 pub fn main() -> ExitCode {
     let Cli { settings, verb } = Cli::parse();
     let outcome = match verb {
+        Verb::Load(args) => {
+            return crate::load::run(crate::load::Args { node_config: settings.config, ..*args });
+        }
         Verb::Serve(args) => serve::run(&args, &settings),
         Verb::Sub(args) => subscribe::run(&args, &settings),
         Verb::Pub(args) => publish::run(&args, &settings),

@@ -1,5 +1,7 @@
 //! What `fanfare load` can be asked for.
 
+use std::path::PathBuf;
+
 use clap::ValueEnum;
 
 /// Puts a server under load with clients of its own, checks every delivery and says what it cost.
@@ -72,6 +74,10 @@ pub struct Args {
     /// How clients and server write.
     #[arg(long, value_enum, default_value_t = Words::Json, help_heading = "Load")]
     pub encoding: Words,
+
+    /// A file of settings for the node that is started.
+    #[arg(skip)]
+    pub node_config: Option<PathBuf>,
 
     /// Print one JSON object instead of the summary.
     #[arg(long)]

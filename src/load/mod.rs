@@ -77,7 +77,7 @@ fn load(args: &Args) -> Result<Report, Failure> {
     process::make_room_for(scenario::connections(&conditions))?;
     let name = format!("{:08x}", rand::random::<u32>());
     let node = match &args.url {
-        None => Some(Node::start(&name)?),
+        None => Some(Node::start(&name, args.node_config.as_deref())?),
         Some(_) => None,
     };
     let url = match (&args.url, &node) {

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsStr,
     fs::{self, File},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
@@ -38,15 +39,17 @@ const LOG: &str = "node.log";
 impl Node {
     /// Starts `fanfare serve` and waits until it is ready. Settings in the environment reach it, so that they can be
     /// measured too. The folder is made in `TMPDIR`: durable publishes are as fast as that disk.
-    pub fn start(run: &str) -> Result<Self, Failure> {
+    pub fn start(run: &str, config: Option<&Path>) -> Result<Self, Failure> {
         let failed = |e: std::io::Error| Failure(format!("can't start a node: {e}"));
+        let config = config.map(Path::canonicalize).transpose().map_err(failed)?;
         let folder = env::temp_dir().join(format!("fanfare-load-{run}-{}", std::process::id()));
-        fs::create_dir_all(&folder).map_err(failed)?;
         let [public, operator] = free_ports().map_err(failed)?;
         let [secret, api_key] = [(); 2].map(|()| uuid::Uuid::new_v4().simple().to_string());
+        fs::create_dir_all(&folder).map_err(failed)?;
         let log = File::create(folder.join(LOG)).map_err(failed)?;
         let child = Command::new(env::current_exe().map_err(failed)?)
             .arg("serve")
+            .args(config.iter().flat_map(|file| [OsStr::new("--config"), file.as_os_str()]))
             .current_dir(&folder)
             .env("FANFARE_DATA_DIR", folder.join("data"))
             .env("FANFARE_HTTP_SERVER__PORT", public.port().to_string())

@@ -8,7 +8,9 @@ use env_logger::{Builder, Env};
 ///
 /// Later calls change nothing, so that tests in one process may each start it.
 pub fn start(level: &str) {
-    let mut builder = Builder::from_env(Env::default().default_filter_or(level));
+    // What actix says of its own threads belongs to none of our lines; `RUST_LOG` shows it.
+    let filter = format!("{level},actix_server=warn");
+    let mut builder = Builder::from_env(Env::default().default_filter_or(filter));
     builder.format(|out, record| {
         let (time, level) = (out.timestamp_millis(), record.level());
         let style = out.default_level_style(level);

@@ -8,6 +8,7 @@ mod crash;
 mod doors;
 mod drain;
 mod heartbeat;
+mod house;
 mod http;
 mod sizes;
 mod slow_reader;

@@ -13,7 +13,8 @@ const SECONDS: &[f64] = &[
 const COUNTS: &[f64] =
     &[0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0, 16384.0];
 
-const ACTORS: Label = Label::Fixed("actor", &["room", "hub", "user", "journal_writer", "session"]);
+const ACTORS: Label =
+    Label::Fixed("actor", &["room", "hub", "user", "journal_writer", "retention", "session"]);
 
 /// The values of labels that are known only when the node starts.
 #[derive(Clone, Debug, Default)]

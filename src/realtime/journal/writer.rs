@@ -259,7 +259,10 @@ async fn commit(
         Ok(Err(_)) => Err(AppendError::Unknown("the journal panicked".into())),
         Err(_) => Err(AppendError::Unknown("the journal did not answer in time".into())),
     };
-    // One at a time, and the actor waits for it: never more than one of these in its mailbox.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "one batch is under way, so one of these at a time"
+    )]
     writer.do_send(BatchDone { name, result, took: started.elapsed() });
 }
 
@@ -269,7 +272,7 @@ async fn settle(journal: Arc<dyn Journal>, name: BatchName, writer: Addr<Journal
     while writer.connected() {
         match tokio::time::timeout(ASK, journal.settle(name.writer, name.seq)).await {
             Ok(Ok(settled)) => {
-                // As rare as an unknown commit, and the actor waits for it.
+                #[allow(clippy::disallowed_methods, reason = "one an unknown commit")]
                 writer.do_send(BatchSettled { name, settled });
                 return;
             }

@@ -143,30 +143,38 @@ impl Heads {
     }
 }
 
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = journal_channels)]
+struct Row {
+    id: i64,
+    life: i64,
+    top: i64,
+    published_at: i64,
+    version_number: Option<i64>,
+    version_epoch: Option<String>,
+}
+
 /// Reads where a channel stands.
 pub(super) fn load(
     connection: &mut SqliteConnection,
     generation: &str,
     channel: &Channel,
 ) -> QueryResult<Option<Standing>> {
-    use journal_channels as c;
-    let row: Option<(i64, i64, i64, i64, Option<i64>, Option<String>)> = c::table
-        .filter(c::name.eq(&**channel))
-        .select((c::id, c::life, c::top, c::published_at, c::version_number, c::version_epoch))
+    let row: Option<Row> = journal_channels::table
+        .filter(journal_channels::name.eq(&**channel))
+        .select(Row::as_select())
         .first(connection)
         .optional()?;
-    let Some((id, life, top, published_at, number, epoch)) = row else {
-        return Ok(None);
-    };
-    let newest = newest(connection, id)?;
-    let version = number.zip(epoch);
+    let Some(row) = row else { return Ok(None) };
+    let newest = newest(connection, row.id)?;
+    let version = row.version_number.zip(row.version_epoch);
     let version = version.map(|(number, epoch)| Version { number: number as u64, epoch });
-    let top = newest.map_or(0, |(offset, _)| offset).max(top as u64);
+    let top = newest.map_or(0, |(offset, _)| offset).max(row.top as u64);
     Ok(Some(Standing {
-        id,
-        epoch: numbering::epoch(generation, life as u64),
+        id: row.id,
+        epoch: numbering::epoch(generation, row.life as u64),
         head: Head { top, version },
-        at: newest.map_or(0, |(_, at)| at).max(published_at as u64),
+        at: newest.map_or(0, |(_, at)| at).max(row.published_at as u64),
     }))
 }
 

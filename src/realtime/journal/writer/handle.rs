@@ -72,8 +72,11 @@ impl JournalHandle {
             answer.give(Err(AppendError::Refused(why)));
             return Err(Overloaded);
         };
-        // Not by the mailbox's bound but by ours, which counts what is under way, too. If the writer
-        // has ended, the ticket is dropped and says so.
+        // If the writer has ended, the ticket is dropped and says so.
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "bounded by the permits, which count what is under way, too"
+        )]
         self.writer.do_send(Queue(Ticket::new(append, answer, told, Instant::now(), permit)));
         Ok(())
     }
@@ -97,7 +100,7 @@ impl JournalHandle {
     /// Waits until everything on its way is committed and answered.
     pub async fn flush(&self, deadline: Duration) -> Result<(), Unavailable> {
         let (flush, flushed) = oneshot::channel();
-        // Once a shutdown.
+        #[allow(clippy::disallowed_methods, reason = "one a shutdown")]
         self.writer.do_send(Flush(flush));
         match tokio::time::timeout(deadline, flushed).await {
             Ok(Ok(())) => Ok(()),

@@ -121,8 +121,11 @@ impl Ticket {
 
     fn settle_once(&mut self, result: Result<Appended, AppendError>) {
         if let Some(told) = self.told.take() {
-            // May not be refused, or the room would wait for it for ever; bounded by the appends
-            // under way, each of which has a permit.
+            // May not be refused, or the room would wait for it for ever.
+            #[allow(
+                clippy::disallowed_methods,
+                reason = "bounded by the appends under way: each has a permit"
+            )]
             told.do_send(Committed {
                 channel: self.append.channel.clone(),
                 publication: self.append.publication.clone(),

@@ -45,7 +45,9 @@ pub(super) fn run(args: &Args, settings: &settings::Args) -> Result<(), Failure>
     let flags = flags
         .into_iter()
         .filter_map(|(flag, key, text)| text.clone().map(|text| Flag { flag, key, text }));
-    let ground = Ground::prepare(settings.load(flags)?.settings, settings.repeated())?;
+    let loaded = settings.load(flags)?.settings;
+    let options = settings.repeated(&loaded);
+    let ground = Ground::prepare(loaded, options)?;
     let http = &ground.settings.http_server;
     let public = bind("http_server", http.socket_address())?;
     let operator = &ground.settings.operator;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Failure;
 use crate::platform::{
-    settings::{BadSettings, Flag, Loaded, Origin, Problem, Sources, load},
+    settings::{BadSettings, Flag, Loaded, Origin, Problem, Settings, Sources, load},
     tokens::Verifier,
 };
 
@@ -21,10 +21,13 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// The same arguments once more, each with a blank in front, for a line to copy.
-    pub fn repeated(&self) -> String {
+    /// Arguments that find the same settings and data again, each with a blank in front, for a line
+    /// to copy into another terminal, which has not the variables of this one.
+    pub fn repeated(&self, settings: &Settings) -> String {
         let config = self.config.as_ref().map(|path| path.display().to_string());
-        [("--config", config), ("--data-dir", self.data_dir.clone())]
+        let elsewhere = settings.data_dir != Settings::default().data_dir;
+        let data_dir = elsewhere.then(|| settings.data_dir.clone());
+        [("--config", config), ("--data-dir", data_dir)]
             .into_iter()
             .filter_map(|(flag, text)| Some(format!(" {flag} {}", quoted(&text?))))
             .collect()
@@ -80,7 +83,6 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::settings::Settings;
 
     #[test]
     fn a_key_that_is_none_is_told_by_name() {
@@ -97,8 +99,10 @@ mod tests {
 
     #[test]
     fn arguments_to_copy_survive_a_shell() {
-        let args = Args { config: Some("/a b/c.toml".into()), data_dir: Some("./d".into()) };
-        assert_eq!(args.repeated(), " --config '/a b/c.toml' --data-dir ./d");
+        let args = Args { config: Some("/a b/c.toml".into()), data_dir: None };
+        let settings = Settings { data_dir: "./d".into(), ..Settings::default() };
+        assert_eq!(args.repeated(&settings), " --config '/a b/c.toml' --data-dir ./d");
+        assert_eq!(Args::default().repeated(&Settings::default()), "");
         assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 }

@@ -67,7 +67,6 @@ pub fn main() -> ExitCode {
         Verb::Config(args) => config::run(&args, &settings),
         Verb::Migrate(args) => migrate::run(&args, &settings),
         Verb::Backup(args) => backup::run(&args, &settings),
-        Verb::Load(args) => return crate::load::run(*args),
     };
     exit::code_of(outcome)
 }

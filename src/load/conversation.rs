@@ -127,6 +127,16 @@ impl Swarm {
         Ok(())
     }
 
+    /// Asks once more for the subscription of a connection that stands.
+    pub(super) fn subscribe(&mut self, who: usize, ear: &impl Ear) -> Result<(), Failure> {
+        if let Some(room) = self.connections[who].member.room {
+            let subscribe = words::subscribe(self.target.channel(room), ear.position(who));
+            let payload = words::together(self.target.encoding, &[subscribe])?;
+            self.say(who, &payload);
+        }
+        Ok(())
+    }
+
     fn replies(
         &mut self,
         who: usize,
@@ -157,14 +167,7 @@ impl Swarm {
                 }
                 Ok(Heard::Subscribed(granted)) => self.seated(who, &granted, now, ear),
                 Ok(Heard::Refused { id, refusal }) => self.refused(who, id, refusal, now, ear)?,
-                Ok(Heard::Unsubscribed { code }) if code >= 2500 => {
-                    return Err(sent_away(format!("unsubscribed with {code}"), None));
-                }
-                Ok(Heard::Unsubscribed { code }) => {
-                    return Err(fatal(format!(
-                        "the server ended a subscription for good, with {code}"
-                    )));
-                }
+                Ok(Heard::Unsubscribed { code }) => self.unsubscribed(who, code)?,
                 Ok(Heard::Other) => {}
                 Err(_) => {
                     let start =
@@ -233,11 +236,27 @@ impl Swarm {
             }
         };
         let words = format!("{what} refused: {} {}", refusal.code, refusal.message);
-        Err(if refusal.temporary {
-            sent_away(words, None)
-        } else {
-            fatal(format!("the server said: {words}"))
-        })
+        match id {
+            _ if !refusal.temporary => Err(fatal(format!("the server said: {words}"))),
+            words::SUBSCRIBE => {
+                self.subscribe_later(who, words);
+                Ok(())
+            }
+            _ => Err(sent_away(words, None)),
+        }
+    }
+
+    /// The server ended a subscription: from 2500 on the client asks for it again, with its position.
+    fn unsubscribed(&mut self, who: usize, code: u32) -> Result<(), End> {
+        let words = format!("unsubscribed with {code}");
+        match (code, self.manner) {
+            (2500.., Manner::Client) => {
+                self.subscribe_later(who, words);
+                Ok(())
+            }
+            (2500.., _) => Err(sent_away(words, None)),
+            _ => Err(fatal(format!("the server ended a subscription for good: {words}"))),
+        }
     }
 }
 

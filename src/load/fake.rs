@@ -33,6 +33,10 @@ pub enum Fault {
     BusyOnce,
     /// Each third connection is closed with 3008 after its second message.
     CutSlow,
+    /// Each third connection's subscription ends with 2500 after its second message.
+    Unsubscribe,
+    /// The first subscribe of each connection is refused as temporary.
+    SubscribeLater,
     /// Messages come in fragments.
     Fragment,
 }
@@ -88,6 +92,7 @@ struct Peer<'a> {
     fault: Fault,
     state: &'a Mutex<State>,
     user: String,
+    asked: bool,
 }
 
 #[derive(serde::Deserialize)]
@@ -107,7 +112,7 @@ impl Peer<'_> {
         let _ = stream.set_nodelay(true);
         let mut bytes = Vec::new();
         let Ok(head) = read_head(&mut stream, &mut bytes) else { return };
-        let mut peer = Peer { number, stream, fault, state, user: String::new() };
+        let mut peer = Peer { number, stream, fault, state, user: String::new(), asked: false };
         let _ = match head.starts_with("POST /api/publish") {
             true => peer.api(head, bytes),
             false => peer.websocket(bytes),
@@ -179,6 +184,12 @@ impl Peer<'_> {
             ));
             self.say("{}");
         } else if let Some(subscribe) = command.get("subscribe") {
+            if self.fault == Fault::SubscribeLater && !std::mem::replace(&mut self.asked, true) {
+                self.say(&format!(
+                    r#"{{"id":{id},"error":{{"code":111,"message":"too many requests","temporary":true}}}}"#
+                ));
+                return Ok(());
+            }
             let recover = (subscribe["recover"] == true).then_some(subscribe);
             let granted = self.join(subscribe["channel"].as_str().unwrap(), recover);
             self.say(&format!(r#"{{"id":{id},"subscribe":{granted}}}"#));
@@ -229,6 +240,7 @@ impl Peer<'_> {
             )
         };
         let mut told = push(data);
+        let mut unsubscribed = Vec::new();
         for (index, (number, member)) in channel.members.iter_mut().enumerate() {
             let chosen = index == 1;
             match (self.fault, offset) {
@@ -252,6 +264,11 @@ impl Peer<'_> {
                     write_frame(member, Opcode::Close, b"\x0b\xc0slow");
                     let _ = member.shutdown(std::net::Shutdown::Both);
                 }
+                (Fault::Unsubscribe, 2) if *number % 3 == 0 => {
+                    let code = r#""unsubscribe":{"code":2500,"reason":"insufficient state"}"#;
+                    write(member, &format!(r#"{{"push":{{"channel":"{name}",{code}}}}}"#));
+                    unsubscribed.push(*number);
+                }
                 (Fault::Fragment, _) => {
                     let (a, b) = told.split_at(told.len() / 2);
                     let _ = member.write_all(&[&[0x01, a.len() as u8][..], a.as_bytes()].concat());
@@ -260,6 +277,7 @@ impl Peer<'_> {
                 _ => write(member, &told),
             }
         }
+        channel.members.retain(|(number, _)| !unsubscribed.contains(number));
     }
 
     /// Writes under the lock, since others write to this socket too.

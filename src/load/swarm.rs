@@ -65,7 +65,7 @@ pub struct Swarm {
     buffer: Vec<u8>,
     handshakes: usize,
     waiting: VecDeque<usize>,
-    /// When to dial again those that were sent away.
+    /// When those that were sent away dial again, or subscribe again.
     later: BinaryHeap<Reverse<(u64, usize)>>,
     /// Have something to send.
     dirty: Vec<usize>,
@@ -171,7 +171,7 @@ impl Swarm {
 
     /// Moves things on: dials, sends, and hears what came within `wait`.
     pub fn turn(&mut self, wait: Duration, ear: &mut impl Ear) -> Result<(), Failure> {
-        self.dial_those_due()?;
+        self.dial_those_due(ear)?;
         for who in std::mem::take(&mut self.dirty) {
             if let Err(e) = self.connections[who].flush() {
                 self.end(who, End::Ended(format!("sending failed: {e}"), COME_BACK), ear)?;
@@ -228,14 +228,18 @@ impl Swarm {
         }
     }
 
-    fn dial_those_due(&mut self) -> Result<(), Failure> {
+    fn dial_those_due(&mut self, ear: &impl Ear) -> Result<(), Failure> {
         let now = self.clock.now();
         while let Some(Reverse((due, who))) = self.later.peek().copied() {
             if due > now {
                 break;
             }
             self.later.pop();
-            self.waiting.push_back(who);
+            match self.connections[who].stage {
+                Stage::Down => self.waiting.push_back(who),
+                Stage::Joining => self.subscribe(who, ear)?,
+                _ => {}
+            }
         }
         while self.coming < self.handshakes
             && let Some(who) = self.waiting.pop_front()
@@ -279,13 +283,27 @@ impl Swarm {
             End::Fatal(failure) => Err(failure),
             End::Ended(words, wait) => {
                 self.take_down(who, ear);
-                *self.ends.entry(words).or_default() += 1;
-                // Half of the wait is drawn, so that those who were sent away together come back apart.
-                let wait = wait / 2 + rand::random_range(0..=wait / 2 + 1);
-                self.later.push(Reverse((self.clock.now() + wait, who)));
+                self.try_later(who, words, wait);
                 Ok(())
             }
         }
+    }
+
+    fn try_later(&mut self, who: usize, words: String, wait: u64) {
+        *self.ends.entry(words).or_default() += 1;
+        // Half of the wait is drawn, so that those who were sent away together come back apart.
+        let wait = wait / 2 + rand::random_range(0..=wait / 2 + 1);
+        self.later.push(Reverse((self.clock.now() + wait, who)));
+    }
+
+    /// It has lost its subscription, or did not get it, and asks again after a while; the connection stays.
+    pub(super) fn subscribe_later(&mut self, who: usize, words: String) {
+        if self.connections[who].stage == Stage::Up {
+            self.connections[who].stage = Stage::Joining;
+            self.up -= 1;
+            self.coming += 1;
+        }
+        self.try_later(who, words, COME_BACK);
     }
 }
 

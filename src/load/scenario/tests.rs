@@ -100,6 +100,18 @@ fn who_is_cut_as_slow_comes_back_and_recovers() {
 }
 
 #[test]
+fn a_subscription_that_the_server_ends_or_puts_off_is_asked_for_again_on_the_same_connection() {
+    for (fault, words, times) in [
+        (Fault::Unsubscribe, "unsubscribed with 2500", 2),
+        (Fault::SubscribeLater, "subscribe refused: 111 too many requests", 6),
+    ] {
+        let report = load(ROOMS, fault);
+        assert!(report.verdict().is_clean(), "{report}");
+        assert_eq!(report.notes, [format!("{times} x {words}")]);
+    }
+}
+
+#[test]
 fn publish_counts_acknowledgements() {
     let report = load("publish --publishers 3 --window 2 --seconds 1", Fault::None);
     assert!(report.verdict().is_clean(), "{report}");

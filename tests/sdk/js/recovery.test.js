@@ -65,9 +65,27 @@ scenarios('people who come back', ({ join, channel, node }) => {
     const seat = await ana.enter(room);
     ana.sdk.disconnect();
     await announce(room, 1, 6);
+    // What the namespace no longer keeps may still be in the memory of the room.
+    await node().kill();
+    await node().start();
     ana.sdk.connect();
     const { recovered, wasRecovering } = await seat.heard.next('subscribed');
     assert.deepEqual({ recovered, wasRecovering }, { recovered: false, wasRecovering: true });
+  });
+
+  it('are told, and do not hear it, when what they missed was removed', async () => {
+    const room = channel();
+    const ana = await join('ana');
+    const seat = await ana.enter(room);
+    ana.sdk.disconnect();
+    await announce(room, 1, 3);
+    await node().api('history_remove', { channel: room });
+    ana.sdk.connect();
+    const { recovered, streamPosition } = await seat.heard.next('subscribed');
+    assert.equal(recovered, false);
+    assert.equal(streamPosition.offset, 3);
+    await announce(room, 4, 4);
+    assert.deepEqual(await seat.hears(1), [4]);
   });
 
   it('are told when their position belongs to another history', async () => {

@@ -19,13 +19,9 @@ export class Heard {
 
   /** The next `name` for which `fits` holds, after what `next` returned before. */
   async next(name, fits = () => true, deadline = DEADLINE) {
-    const found = () => {
-      const at = this.events.findIndex((e, i) => i >= this.#read && e.name === name && fits(e.context));
-      if (at < 0) return false;
-      this.#read = at + 1;
-      return true;
-    };
-    await this.#when(found, `"${name}"`, deadline);
+    const find = () => this.events.findIndex((e, i) => i >= this.#read && e.name === name && fits(e.context));
+    await this.#when(() => find() >= 0, `"${name}"`, deadline);
+    this.#read = find() + 1;
     return this.events[this.#read - 1].context;
   }
 

@@ -10,15 +10,13 @@ use std::{
     },
 };
 
-use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, StreamHandler, WrapFuture,
-};
+use actix::{Actor, ActorContext, AsyncContext, Handler, Message, StreamHandler};
 use actix_web_actors::ws::{self, WebsocketContext};
 
 use super::{
     act::Act,
     connect::Connecting,
-    deadlines::{Deadlines, Fell, first_ping},
+    deadlines::{Deadlines, Fell},
     frames::{Frames, Incoming},
     host::Host,
     line::Line,
@@ -26,7 +24,7 @@ use super::{
 };
 use crate::{
     ids::{Channel, ClientId, UserId},
-    protocol::{ClientInfo, Close, Command, Commands, Outcome, Push, Refusal, Reply, Request},
+    protocol::{ClientInfo, Close, Command, Commands, Request},
     realtime::{
         journal::{AppendError, Appended},
         room::{
@@ -50,7 +48,7 @@ pub struct Connection {
     pub(super) deadlines: Deadlines,
     /// Whether the peer pings by WebSocket frames instead of messages.
     pub(super) native_ping: bool,
-    awaits_pong: bool,
+    pub(super) awaits_pong: bool,
     /// Until the actor has started.
     frames: Option<Frames>,
     /// Held until `connect` was answered.
@@ -162,8 +160,6 @@ impl Connection {
         }
     }
 
-    // Commands.
-
     /// Does what can be done of the frame at hand, then reads on.
     pub(super) fn pump(&mut self, ctx: &mut Ctx) {
         while let Some(command) = self.next_command(ctx) {
@@ -234,126 +230,6 @@ impl Connection {
             open.answers.store(true, Ordering::Relaxed);
         }
     }
-
-    // Answers.
-
-    pub(super) fn reply(&mut self, id: u32, outcome: Outcome, ctx: &mut Ctx) {
-        if let Outcome::Refused(refusal) = &outcome {
-            self.host.node.metrics.refused_total.code(refusal.code).inc();
-        }
-        match self.line.encoding().reply(&Reply { id, outcome }) {
-            Ok(bytes) => self.send(bytes),
-            Err(_) => self.close(Close::INAPPROPRIATE_PROTOCOL, ctx),
-        }
-    }
-
-    pub(super) fn refuse(&mut self, id: u32, refusal: Refusal, ctx: &mut Ctx) {
-        self.reply(id, Outcome::Refused(refusal), ctx);
-    }
-
-    pub(super) fn push(&mut self, push: &Push, ctx: &mut Ctx) {
-        match self.line.encoding().push(push) {
-            Ok(bytes) => self.send(bytes),
-            Err(_) => self.close(Close::INAPPROPRIATE_PROTOCOL, ctx),
-        }
-    }
-
-    fn send(&self, bytes: bytes::Bytes) {
-        self.host.books.messages_out.set(self.host.books.messages_out.get() + 1);
-        self.line.push(bytes);
-    }
-
-    /// A command that is no publish begins; it has to be answered in time.
-    pub(super) fn begin(&mut self, command: u32, what: Doing) -> u32 {
-        let Stage::Open(open) = &mut self.stage else { return 0 };
-        open.count += 1;
-        let number = open.count;
-        open.busy = Some(Busy { number, command, what });
-        let by = self.host.roster.now() + self.host.node.settings.client.command_timeout;
-        self.deadlines.set(Fell::Command, by);
-        number
-    }
-
-    /// It has ended.
-    pub(super) fn done(&mut self, ctx: &mut Ctx) {
-        if let Stage::Open(open) = &mut self.stage {
-            open.busy = None;
-        }
-        self.deadlines.clear(Fell::Command);
-        self.deadlines.clear(Fell::LookAgain);
-        self.pump(ctx);
-    }
-
-    /// Asks somebody and replies with what comes back, unless the deadline came first.
-    pub(super) fn ask(
-        &mut self,
-        command: u32,
-        answer: impl Future<Output = Outcome> + 'static,
-        ctx: &mut Ctx,
-    ) {
-        let number = self.begin(command, Doing::Ask);
-        let answer = answer.into_actor(self).map(move |outcome, connection, ctx| {
-            if connection.is_doing(number) {
-                connection.reply(command, outcome, ctx);
-                connection.done(ctx);
-            }
-        });
-        ctx.spawn(answer);
-    }
-
-    pub(super) fn is_doing(&self, number: u32) -> bool {
-        matches!(&self.stage, Stage::Open(open) if open.busy.as_ref().is_some_and(|b| b.number == number))
-    }
-
-    // Time.
-
-    pub(super) fn file_deadlines(&mut self) {
-        if let Some(at) = self.deadlines.to_file() {
-            self.host.roster.wake(self.line.id(), at);
-        }
-    }
-
-    /// The connection is open: from now on it is pinged.
-    pub(super) fn start_pinging(&mut self) {
-        let interval = self.host.node.settings.client.ping_interval;
-        self.deadlines.clear(Fell::Stale);
-        let first = first_ping(interval, rand::random());
-        self.deadlines.set(Fell::Ping, self.host.roster.now() + first);
-    }
-
-    fn ping(&mut self, ctx: &mut Ctx) {
-        let client = &self.host.node.settings.client;
-        let now = self.host.roster.now();
-        self.awaits_pong = true;
-        if let Stage::Open(open) = &self.stage {
-            open.answers.store(false, Ordering::Relaxed);
-        }
-        self.deadlines.set(Fell::Ping, now + client.ping_interval);
-        self.deadlines.set(Fell::NoPong, now + client.pong_timeout);
-        if self.native_ping {
-            ctx.ping(b"");
-        } else {
-            self.line.push(self.line.encoding().ping());
-        }
-    }
-
-    fn on_due(&mut self, ctx: &mut Ctx) {
-        let now = self.host.roster.now();
-        while let Some(fell) = self.deadlines.fell(now) {
-            match fell {
-                Fell::Stale => self.close(Close::STALE, ctx),
-                Fell::Ping => self.ping(ctx),
-                Fell::NoPong => self.close(Close::NO_PONG, ctx),
-                Fell::Expired => self.close(Close::EXPIRED, ctx),
-                Fell::SubscriptionExpired => self.expire_subscriptions(ctx),
-                Fell::Command => self.on_command_deadline(ctx),
-                Fell::LookAgain => self.look_again(ctx),
-            }
-        }
-        self.file_deadlines();
-    }
-
-    // The end.
 
     pub(super) fn close(&mut self, close: Close, ctx: &mut Ctx) {
         if matches!(self.stage, Stage::Closed) {

@@ -5,10 +5,12 @@ use std::rc::Rc;
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
+mod answers;
 mod connect;
 mod connection;
 mod on_command;
 mod on_notice;
+mod on_time;
 mod publish;
 mod queries;
 mod refresh;

@@ -59,8 +59,8 @@ fn an_empty_result_is_an_empty_object() {
 fn operators_see_life_readiness_version_and_metrics_on_a_port_of_their_own() {
     let node = Node::start();
     let mut client = Client::connect(&node, "ana");
-    client.subscribe("room");
-    client.publish("room", json!("psst"));
+    client.subscribe("unmistakable");
+    client.publish("unmistakable", json!("psst"));
     let get = |path: &str| {
         request(node.operator_port, &format!("GET {path} HTTP/1.1"), "").expect("an answer")
     };
@@ -69,7 +69,7 @@ fn operators_see_life_readiness_version_and_metrics_on_a_port_of_their_own() {
     assert!(get("/version").body.contains(env!("CARGO_PKG_VERSION")));
     let metrics = get("/metrics").body;
     assert!(metrics.contains("# HELP") && metrics.contains("process_resident_memory_bytes"));
-    assert!(!metrics.contains("room"), "a channel's name is no label");
+    assert!(!metrics.contains("unmistakable"), "a channel's name is no label");
     for path in ["/live", "/ready", "/metrics", "/version"] {
         let answer = call(&node, &format!("GET {path} HTTP/1.1"), "");
         assert_eq!(answer.status, 404, "{path} is not for the public");

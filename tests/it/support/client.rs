@@ -94,6 +94,11 @@ impl Client {
         }
     }
 
+    /// The pushes that were read while something else was waited for.
+    pub fn pushes(&mut self) -> Vec<Value> {
+        self.pushes.drain(..).collect()
+    }
+
     /// The reply that has come next, whatever it answers; the close if the server closed instead.
     #[track_caller]
     pub fn next_reply(&mut self) -> Result<Value, Option<Close>> {

@@ -23,6 +23,8 @@ pub const SECRET: &str = "the secret of these tests, 32 bytes or more";
 /// Opens the server API in all tests.
 pub const API_KEY: &str = "the API key of these tests, 32 bytes or more";
 
+const BINARY: &str = env!("CARGO_BIN_EXE_fanfare");
+
 const STARTS_WITHIN: Duration = Duration::from_secs(20);
 const ENDS_WITHIN: Duration = Duration::from_secs(40);
 
@@ -70,9 +72,13 @@ impl Node {
 
     /// The command that runs `fanfare` with this node's folder, ports and settings.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fanfare"));
+        let mut command = self.surrounded(Command::new(BINARY));
+        command.args(arguments);
         command
-            .args(arguments)
+    }
+
+    fn surrounded(&self, mut command: Command) -> Command {
+        command
             .current_dir(&self.dir)
             .env_clear()
             .env("FANFARE_DATA_DIR", self.data_dir())
@@ -86,10 +92,23 @@ impl Node {
     /// Starts the process and waits until it says that it is ready.
     #[track_caller]
     pub fn launch(&mut self) {
+        self.launch_as(self.command(&["serve"]));
+    }
+
+    /// The same after a line of shell, which may set what a process inherits.
+    #[track_caller]
+    pub fn launch_after(&mut self, shell: &str) {
+        let mut command = self.surrounded(Command::new("sh"));
+        command.args(["-c", &format!("{shell}; exec \"$0\" serve"), BINARY]);
+        self.launch_as(command);
+    }
+
+    #[track_caller]
+    fn launch_as(&mut self, mut command: Command) {
         let log = fs::File::options().create(true).append(true).open(self.log_path());
         let log = log.expect("a log file");
         let errors = log.try_clone().expect("a second handle of the log file");
-        let child = self.command(&["serve"]).stdout(log).stderr(errors).spawn();
+        let child = command.stdout(log).stderr(errors).spawn();
         self.child = Some(child.expect("the binary can be started"));
         until("the node is ready", STARTS_WITHIN, || {
             let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
@@ -127,9 +146,14 @@ impl Node {
         status
     }
 
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the node was started").id()
+    }
+
     /// Resident memory in bytes.
     pub fn resident(&self) -> u64 {
-        let pid = self.child.as_ref().expect("the node was started").id();
+        let pid = self.pid();
         let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");
         let kib = line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok());

@@ -52,16 +52,16 @@ impl Roster {
         self.worker
     }
 
-    /// A new connection: draws its id.
-    pub fn enter(&self, seat: impl FnOnce(SeatId) -> Rc<dyn Seat>) -> SeatId {
-        let id = {
-            let mut inner = self.inner.borrow_mut();
-            inner.count += 1;
-            SeatId::new(self.worker, inner.count)
-        };
-        let seat = seat(id);
+    /// An id for a new connection.
+    pub fn next_id(&self) -> SeatId {
+        let mut inner = self.inner.borrow_mut();
+        inner.count += 1;
+        SeatId::new(self.worker, inner.count)
+    }
+
+    /// A new connection.
+    pub fn enter(&self, id: SeatId, seat: Rc<dyn Seat>) {
         self.inner.borrow_mut().seats.insert(id, seat);
-        id
     }
 
     /// A connection is gone.

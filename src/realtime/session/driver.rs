@@ -13,7 +13,6 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
-use tokio::net::TcpStream;
 
 use super::{frames::end_with_close, line::Line};
 use crate::protocol::Close;
@@ -23,7 +22,6 @@ pub type ActorOutput = Pin<Box<dyn Stream<Item = Result<Bytes, actix_web::Error>
 
 /// The task of one connection. `P` is held as long as it lives.
 pub struct Driver<P> {
-    io: Rc<TcpStream>,
     line: Rc<Line>,
     /// None when the actor has stopped.
     actor: Option<ActorOutput>,
@@ -31,8 +29,8 @@ pub struct Driver<P> {
 }
 
 impl<P> Driver<P> {
-    pub fn new(io: Rc<TcpStream>, line: Rc<Line>, actor: ActorOutput, permit: P) -> Self {
-        Self { io, line, actor: Some(actor), _permit: permit }
+    pub fn new(line: Rc<Line>, actor: ActorOutput, permit: P) -> Self {
+        Self { line, actor: Some(actor), _permit: permit }
     }
 
     fn listen(&mut self, cx: &mut Context<'_>) {
@@ -57,11 +55,11 @@ impl<P> Driver<P> {
     /// Writes what the socket takes. False when it is gone.
     fn write(&self, cx: &mut Context<'_>) -> bool {
         while self.line.may_write() {
-            if self.line.write_to(|slices| self.io.try_write_vectored(slices)).is_err() {
+            if self.line.write().is_err() {
                 return false;
             }
             if self.line.may_write() {
-                match self.io.poll_write_ready(cx) {
+                match self.line.io().poll_write_ready(cx) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(_)) => return false,
                     Poll::Pending => return true,
@@ -77,12 +75,12 @@ impl<P> Driver<P> {
     fn linger(&self, cx: &mut Context<'_>) -> bool {
         let mut unread = [0; 4096];
         loop {
-            match self.io.try_read(&mut unread) {
+            match self.line.io().try_read(&mut unread) {
                 Ok(0) => return false,
                 Ok(n) if end_with_close(&unread[..n]) => return false,
                 Ok(_) => {}
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
-                    match self.io.poll_read_ready(cx) {
+                    match self.line.io().poll_read_ready(cx) {
                         Poll::Ready(Ok(())) => {}
                         Poll::Ready(Err(_)) => return false,
                         Poll::Pending => return true,

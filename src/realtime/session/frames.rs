@@ -14,7 +14,6 @@ use std::{
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_core::Stream;
-use tokio::net::TcpStream;
 
 use super::line::Line;
 
@@ -45,7 +44,6 @@ pub enum Incoming {
 
 /// The reading side of a connection. Ends when the peer is gone.
 pub struct Frames {
-    io: Rc<TcpStream>,
     line: Rc<Line>,
     parser: Parser,
     ended: bool,
@@ -53,8 +51,8 @@ pub struct Frames {
 
 impl Frames {
     /// `leftover` was read together with the handshake.
-    pub fn new(io: Rc<TcpStream>, line: Rc<Line>, leftover: Bytes, most: usize) -> Self {
-        Self { io, line, parser: Parser::new(BytesMut::from(leftover), most), ended: false }
+    pub fn new(line: Rc<Line>, leftover: Bytes, most: usize) -> Self {
+        Self { line, parser: Parser::new(BytesMut::from(leftover), most), ended: false }
     }
 }
 
@@ -76,11 +74,11 @@ impl Stream for Frames {
                     matches!(incoming, Incoming::Close | Incoming::TooBig | Incoming::Broken(_));
                 return Poll::Ready(Some(incoming));
             }
-            if ready!(this.io.poll_read_ready(cx)).is_err() {
+            if ready!(this.line.io().poll_read_ready(cx)).is_err() {
                 this.ended = true;
                 continue;
             }
-            SCRATCH.with_borrow_mut(|scratch| match this.io.try_read(&mut scratch[..]) {
+            SCRATCH.with_borrow_mut(|scratch| match this.line.io().try_read(&mut scratch[..]) {
                 Ok(0) => this.ended = true,
                 Ok(n) => {
                     this.line.has_read(n);

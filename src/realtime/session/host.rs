@@ -1,7 +1,7 @@
 //! What all sessions of a node share, and what those of one worker thread share.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     rc::Rc,
     sync::{
         Arc,
@@ -10,7 +10,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::user::Users;
+use super::{
+    flusher::{self, Flusher},
+    user::Users,
+};
 use crate::{
     platform::{metrics::Metrics, settings::Settings, tokens::Verifier},
     realtime::{
@@ -58,6 +61,9 @@ pub struct Host {
     pub node: Arc<Node>,
     pub roster: Rc<Roster>,
     pub books: Books,
+    pub(super) flusher: Flusher,
+    /// Where a frame is put together before it is written; never holds one between two calls.
+    pub(super) scratch: RefCell<Vec<u8>>,
 }
 
 /// Counts of one worker, told to the metrics now and then: cheaper than an atomic a message.
@@ -72,8 +78,17 @@ pub struct Books {
 }
 
 impl Host {
+    /// For the thread that it is made on.
     pub fn new(node: Arc<Node>, roster: Rc<Roster>) -> Rc<Self> {
-        Rc::new(Self { node, roster, books: Books::default() })
+        let host = Rc::new(Self {
+            node,
+            roster,
+            books: Books::default(),
+            flusher: Flusher::default(),
+            scratch: RefCell::default(),
+        });
+        actix_rt::spawn(flusher::run(Rc::downgrade(&host)));
+        host
     }
 
     /// Tells the metrics. Call some times a second.

@@ -2,14 +2,15 @@
 
 use std::{
     cell::{Cell, RefCell},
-    io::IoSlice,
-    rc::Rc,
+    io,
+    rc::{Rc, Weak},
     sync::atomic::Ordering,
     task::Waker,
 };
 
 use actix::Addr;
 use bytes::Bytes;
+use tokio::net::TcpStream;
 
 use super::{
     connection::{Connection, Due},
@@ -26,6 +27,8 @@ use crate::{
 
 /// One a connection.
 pub struct Line {
+    me: Weak<Line>,
+    io: TcpStream,
     id: SeatId,
     encoding: Encoding,
     host: Rc<Host>,
@@ -56,8 +59,10 @@ enum State {
 }
 
 impl Line {
-    pub fn new(id: SeatId, encoding: Encoding, host: Rc<Host>) -> Rc<Self> {
-        Rc::new(Self {
+    pub fn new(io: TcpStream, id: SeatId, encoding: Encoding, host: Rc<Host>) -> Rc<Self> {
+        Rc::new_cyclic(|me| Self {
+            me: me.clone(),
+            io,
             id,
             encoding,
             host,
@@ -75,6 +80,11 @@ impl Line {
 
     pub fn id(&self) -> SeatId {
         self.id
+    }
+
+    /// The socket. Both sides use it by reference; the task that polls it is the driver's.
+    pub fn io(&self) -> &TcpStream {
+        &self.io
     }
 
     // For the actor.
@@ -168,15 +178,13 @@ impl Line {
     }
 
     /// Writes what the socket takes.
-    pub fn write_to(
-        &self,
-        write: impl FnMut(&[IoSlice<'_>]) -> std::io::Result<usize>,
-    ) -> std::io::Result<usize> {
+    pub fn write(&self) -> io::Result<usize> {
         let mut outbox = self.outbox.borrow_mut();
         let before = outbox.len();
-        let result = outbox.write_to(self.encoding, write);
-        let after = outbox.len();
-        let (is_empty, books) = (outbox.is_empty(), &self.host.books);
+        let result = outbox.write_to(self.encoding, &mut self.host.scratch.borrow_mut(), |bytes| {
+            self.io.try_write(bytes)
+        });
+        let (after, is_empty) = (outbox.len(), outbox.is_empty());
         drop(outbox);
         self.count(after as i64 - before as i64);
         if is_empty {
@@ -189,9 +197,18 @@ impl Line {
             }
         }
         if let Ok(written) = &result {
+            let books = &self.host.books;
             books.bytes_out.set(books.bytes_out.get() + *written as u64);
         }
         result
+    }
+
+    /// The worker's turn to write for this connection. What the socket does not take, or its error, is
+    /// for the driver.
+    pub fn flush(&self) {
+        if self.may_write() && (self.write().is_err() || self.may_write()) {
+            self.wake();
+        }
     }
 
     /// The connection is over.
@@ -263,8 +280,8 @@ impl Seat for Line {
         outbox.push(message);
         let waiting = outbox.len();
         drop(outbox);
-        if was_empty {
-            self.wake();
+        if was_empty && let Some(me) = self.me.upgrade() {
+            self.host.flusher.add(me);
         } else if self.is_over(waiting) {
             self.too_slow();
         }

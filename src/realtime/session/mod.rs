@@ -18,6 +18,7 @@ mod subscribe;
 
 mod deadlines;
 mod driver;
+mod flusher;
 mod frames;
 mod line;
 mod outbox;
@@ -51,20 +52,14 @@ pub struct Accepted<P> {
 /// Starts the session of a socket as a task of its own, on this thread.
 pub fn start<P: Unpin + 'static>(host: &Rc<host::Host>, accepted: Accepted<P>) {
     let Accepted { io, leftover, encoding, native_ping, permit, handshake } = accepted;
-    let io = Rc::new(io);
-    let mut line = None;
-    host.roster.enter(|id| {
-        let new = line::Line::new(id, encoding, host.clone());
-        line = Some(new.clone());
-        new
-    });
-    let Some(line) = line else { return };
+    let line = line::Line::new(io, host.roster.next_id(), encoding, host.clone());
+    host.roster.enter(line.id(), line.clone());
     let most = host.node.settings.websocket.message_size_limit;
-    let frames = frames::Frames::new(io.clone(), line.clone(), leftover, most);
+    let frames = frames::Frames::new(line.clone(), leftover, most);
     let connection =
         connection::Connection::new(host.clone(), line.clone(), frames, native_ping, handshake);
     // The context's own reader gets nothing to read: it would read without bound. See `frames`.
     let nothing = futures_util::stream::empty();
     let actor = WebsocketContext::with_codec(connection, nothing, Codec::new());
-    actix_rt::spawn(driver::Driver::new(io, line, Box::pin(actor), permit));
+    actix_rt::spawn(driver::Driver::new(line, Box::pin(actor), permit));
 }

@@ -1,21 +1,16 @@
 //! What waits to be written to one socket: shared payloads, joined into frames when the socket takes them. Pure.
 
-use std::{collections::VecDeque, io::IoSlice};
+use std::{collections::VecDeque, io};
 
 use bytes::Bytes;
 
 use crate::protocol::Encoding;
-
-/// Payloads of one frame, at most: they and their separators have to fit into one vectored write.
-const MOST_PAYLOADS: usize = 256;
 
 /// Bytes of one frame, about: a client should not have to hold more before it can begin to read.
 const MOST_BYTES: usize = 64 * 1024;
 
 /// The longest header of a frame from a server.
 const HEADER: usize = 10;
-
-static NEWLINE: Bytes = Bytes::from_static(b"\n");
 
 /// The queue of one connection. Empty it holds no memory.
 #[derive(Default, Debug)]
@@ -62,28 +57,27 @@ impl Outbox {
         self.waiting_bytes = 0;
     }
 
-    /// Offers bytes to `write` (a vectored write that says how many it took) until it takes no more or
-    /// nothing is left. Returns its error, if it is none of "not now".
+    /// Offers bytes to `write` until it takes no more or nothing is left. Returns how many it took, or
+    /// its error, if that is none of "not now".
+    ///
+    /// A frame is put together in `scratch`: a copy of some hundred bytes costs less than a vectored write.
     pub fn write_to(
         &mut self,
         encoding: Encoding,
-        mut write: impl FnMut(&[IoSlice<'_>]) -> std::io::Result<usize>,
-    ) -> std::io::Result<usize> {
+        scratch: &mut Vec<u8>,
+        mut write: impl FnMut(&[u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         let mut written = 0;
-        loop {
-            let step = if self.begun.is_empty() {
-                if self.waiting.is_empty() {
-                    break;
-                }
-                self.begin(encoding, &mut write)
-            } else {
-                self.go_on(&mut write)
+        while !self.is_empty() {
+            let step = match self.begun.front() {
+                Some(frame) => write(frame).inspect(|taken| self.take_begun(*taken)),
+                None => self.begin(encoding, scratch, &mut write),
             };
             match step {
-                Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(taken) => written += taken,
-                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => break,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
             }
         }
@@ -94,12 +88,12 @@ impl Outbox {
     fn begin(
         &mut self,
         encoding: Encoding,
-        write: &mut impl FnMut(&[IoSlice<'_>]) -> std::io::Result<usize>,
-    ) -> std::io::Result<usize> {
+        scratch: &mut Vec<u8>,
+        write: &mut impl FnMut(&[u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         let joint = (encoding == Encoding::Json) as usize;
-        let mut count = 0;
-        let mut length = 0;
-        for message in self.waiting.iter().take(MOST_PAYLOADS) {
+        let (mut count, mut length) = (0, 0);
+        for message in &self.waiting {
             let more = message.len() + if count > 0 { joint } else { 0 };
             if count > 0 && length + more > MOST_BYTES {
                 break;
@@ -107,67 +101,38 @@ impl Outbox {
             length += more;
             count += 1;
         }
-        let mut header = [0; HEADER];
-        let header = header_of(&mut header, encoding, length);
-        let total = header.len() + length;
-        let taken = if count == 1 {
-            write(&[IoSlice::new(header), IoSlice::new(&self.waiting[0])])?
-        } else {
-            let mut slices = Vec::with_capacity(1 + count * 2);
-            slices.push(IoSlice::new(header));
-            for (index, message) in self.waiting.iter().take(count).enumerate() {
-                if index > 0 && joint > 0 {
-                    slices.push(IoSlice::new(&NEWLINE));
-                }
-                slices.push(IoSlice::new(message));
+        scratch.clear();
+        scratch.extend_from_slice(header_of(&mut [0; HEADER], encoding, length));
+        for (index, message) in self.waiting.iter().take(count).enumerate() {
+            if index > 0 && joint > 0 {
+                scratch.push(b'\n');
             }
-            write(&slices)?
-        };
-        if taken < total {
-            self.begun.push_back(Bytes::copy_from_slice(header));
+            scratch.extend_from_slice(message);
         }
-        for index in 0..count {
-            let Some(message) = self.waiting.pop_front() else { break };
+        let taken = write(scratch)?;
+        for message in self.waiting.drain(..count) {
             self.waiting_bytes -= message.len();
-            if taken < total {
-                if index > 0 && joint > 0 {
-                    self.begun.push_back(NEWLINE.clone());
-                }
-                self.begun.push_back(message);
-            }
         }
         if self.waiting.is_empty() {
             self.waiting = VecDeque::new();
         }
-        if taken < total {
-            self.begun_bytes = total;
-            self.take_begun(taken);
+        if taken < scratch.len() {
+            self.begun.push_back(Bytes::copy_from_slice(&scratch[taken..]));
+            self.begun_bytes = scratch.len() - taken;
         }
         Ok(taken)
     }
 
-    fn go_on(
-        &mut self,
-        write: &mut impl FnMut(&[IoSlice<'_>]) -> std::io::Result<usize>,
-    ) -> std::io::Result<usize> {
-        let slices: Vec<_> =
-            self.begun.iter().take(2 * MOST_PAYLOADS).map(|part| IoSlice::new(part)).collect();
-        let taken = write(&slices)?;
-        self.take_begun(taken);
-        Ok(taken)
-    }
-
-    fn take_begun(&mut self, mut taken: usize) {
+    fn take_begun(&mut self, taken: usize) {
         self.begun_bytes -= taken;
-        while let Some(part) = self.begun.front_mut() {
-            if taken < part.len() {
-                bytes::Buf::advance(part, taken);
-                return;
-            }
-            taken -= part.len();
+        let Some(frame) = self.begun.front_mut() else { return };
+        bytes::Buf::advance(frame, taken);
+        if frame.is_empty() {
             self.begun.pop_front();
         }
-        self.begun = VecDeque::new();
+        if self.begun.is_empty() {
+            self.begun = VecDeque::new();
+        }
     }
 }
 
@@ -204,14 +169,13 @@ mod tests {
     }
 
     impl Narrow {
-        fn write(&mut self, slices: &[IoSlice<'_>]) -> std::io::Result<usize> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.turn = !self.turn;
             if self.turn {
-                return Err(std::io::ErrorKind::WouldBlock.into());
+                return Err(io::ErrorKind::WouldBlock.into());
             }
-            let all: Vec<u8> = slices.iter().flat_map(|s| s.iter().copied()).collect();
-            let taken = all.len().min(self.takes);
-            self.got.extend(&all[..taken]);
+            let taken = bytes.len().min(self.takes);
+            self.got.extend(&bytes[..taken]);
             Ok(taken)
         }
     }
@@ -219,7 +183,7 @@ mod tests {
     fn drained(outbox: &mut Outbox, encoding: Encoding, takes: usize) -> Vec<u8> {
         let mut socket = Narrow { takes, got: Vec::new(), turn: false };
         while !outbox.is_empty() {
-            outbox.write_to(encoding, |slices| socket.write(slices)).unwrap();
+            outbox.write_to(encoding, &mut Vec::new(), |bytes| socket.write(bytes)).unwrap();
         }
         assert_eq!(outbox.len(), 0);
         socket.got
@@ -266,12 +230,8 @@ mod tests {
         let mut outbox = Outbox::default();
         outbox.push(Bytes::from_static(b"0123456789"));
         let mut first = true;
-        let part = outbox.write_to(Encoding::Json, |_| {
-            if std::mem::take(&mut first) {
-                Ok(5)
-            } else {
-                Err(std::io::ErrorKind::WouldBlock.into())
-            }
+        let part = outbox.write_to(Encoding::Json, &mut Vec::new(), |_| {
+            if std::mem::take(&mut first) { Ok(5) } else { Err(io::ErrorKind::WouldBlock.into()) }
         });
         assert_eq!(part.unwrap(), 5);
         outbox.push(Bytes::from_static(b"never seen"));

@@ -44,7 +44,7 @@ use crate::{
         room::{
             self,
             house::{House, Journals, Rules, Worker},
-            hub::{Hub, ToHub},
+            hub::{self, Hub, ToHub},
             roster::Roster,
         },
         session::{
@@ -326,7 +326,7 @@ impl Parts {
 
 /// The hub of this thread.
 fn start_hub(house: Arc<House>, roster: std::rc::Rc<Roster>) -> actix::Addr<Hub> {
-    supervisor::start_here("hub", move |ctx| Hub::new(house, roster, ctx))
+    supervisor::start_here("hub", hub::MAILBOX, move |_| Hub::new(house, roster))
 }
 
 /// Tells the metrics and the watchdog, for as long as the thread lives.

@@ -18,20 +18,22 @@ use super::{
     watch,
 };
 
-/// Messages a mailbox takes by `try_send`, unless the actor sets its own capacity in `make`.
-const MAILBOX: usize = 16;
-
 /// Starts an actor on the arbiter's thread and keeps it running through panics.
 ///
-/// `name` is the kind of actor, as it stands in logs and metrics. The address works at once; messages
-/// wait until `make` has run over there. The actor ends like any other: by `ctx.stop()`, or when
+/// `name` is the kind of actor, as it stands in logs and metrics; `mailbox` is how many messages wait
+/// for it by `try_send`. The address works at once; messages wait until `make` has run over there. The actor ends like any other: by `ctx.stop()`, or when
 /// nobody holds its address any more.
-pub fn start<A, F>(name: &'static str, arbiter: &ArbiterHandle, make: F) -> Addr<A>
+pub fn start<A, F>(
+    name: &'static str,
+    mailbox: usize,
+    arbiter: &ArbiterHandle,
+    make: F,
+) -> Addr<A>
 where
     A: Actor<Context = Context<A>> + Supervised,
     F: FnOnce(&mut Context<A>) -> A + Send + 'static,
 {
-    let (sender, receiver) = channel::channel(MAILBOX);
+    let (sender, receiver) = channel::channel(mailbox);
     arbiter.spawn_fn(move || {
         let mut ctx = Context::with_receiver(receiver);
         let actor = make(&mut ctx);
@@ -41,11 +43,15 @@ where
 }
 
 /// The same on this thread; `make` need not be sent anywhere.
-pub fn start_here<A>(name: &'static str, make: impl FnOnce(&mut Context<A>) -> A) -> Addr<A>
+pub fn start_here<A>(
+    name: &'static str,
+    mailbox: usize,
+    make: impl FnOnce(&mut Context<A>) -> A,
+) -> Addr<A>
 where
     A: Actor<Context = Context<A>> + Supervised,
 {
-    let (sender, receiver) = channel::channel(MAILBOX);
+    let (sender, receiver) = channel::channel(mailbox);
     let mut ctx = Context::with_receiver(receiver);
     let actor = make(&mut ctx);
     actix_rt::spawn(Child::new(name, ctx.into_future(actor)));
@@ -168,7 +174,7 @@ mod tests {
     #[actix::test]
     async fn what_was_queued_behind_a_panic_is_handled_after_it() {
         let here = actix_rt::Arbiter::current();
-        let actor = start("counter", &here, |_| Counter::default());
+        let actor = start("counter", 16, &here, |_| Counter::default());
         let first = actor.send(Say(1));
         let unlucky = actor.send(Say(13));
         let second = actor.send(Say(2));
@@ -182,7 +188,7 @@ mod tests {
     #[actix::test]
     async fn an_actor_that_falls_twice_in_a_row_rests_and_goes_on() {
         let here = actix_rt::Arbiter::current();
-        let actor = start("counter", &here, |_| Counter::default());
+        let actor = start("counter", 16, &here, |_| Counter::default());
         for _ in 0..3 {
             assert!(actor.send(Say(13)).await.is_err());
         }

@@ -33,6 +33,9 @@ const BETWEEN_ROUNDS: Duration = Duration::from_secs(10);
 /// After a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
+/// It hears of its own steps only.
+const MAILBOX: usize = 4;
+
 /// A step that takes longer has got stuck, as far as we are concerned.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -69,7 +72,7 @@ impl Retention {
     /// Starts trimming the journal behind `handle` on a thread.
     pub fn start(handle: &JournalHandle, arbiter: &actix::ArbiterHandle) -> Addr<Self> {
         let handle = handle.clone();
-        supervisor::start("retention", arbiter, move |_| Self {
+        supervisor::start("retention", MAILBOX, arbiter, move |_| Self {
             journal: handle.journal().clone(),
             under_way: Box::new(move || handle.under_way()),
             steps: 0,

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Requests that a room takes before it says "try again". A room of 10,000 that all come back at once fits.
-const MAILBOX: usize = 32 * 1024;
+pub(super) const MAILBOX: usize = 32 * 1024;
 
 /// The actor.
 pub struct Room {
@@ -65,7 +65,6 @@ impl Room {
         home: WorkerIndex,
         ctx: &mut Context<Self>,
     ) -> Self {
-        ctx.set_mailbox_capacity(MAILBOX);
         Self {
             rules: house.rules(&channel),
             ring: Ring::new(house.ring_bytes),

@@ -203,7 +203,7 @@ impl House {
     fn start(self: &Arc<Self>, channel: &Channel, life: Life) -> Addr<Room> {
         let (workers, home) = (self.workers(), self.home(channel));
         let (house, channel) = (self.clone(), channel.clone());
-        supervisor::start("room", &workers[home].arbiter, move |ctx| {
+        supervisor::start("room", super::actor::MAILBOX, &workers[home].arbiter, move |ctx| {
             Room::new(house, channel, life, home, ctx)
         })
     }

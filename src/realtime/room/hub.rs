@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Messages a hub takes before rooms have to hold back. A room that is refused compares positions later.
-const MAILBOX: usize = 64 * 1024;
+pub const MAILBOX: usize = 64 * 1024;
 
 /// How often a room compares its members with itself, and looks whether it can sleep.
 const LOOK_AFTER: Duration = Duration::from_secs(15);
@@ -81,8 +81,7 @@ pub struct Hub {
 
 impl Hub {
     /// For the thread that it is started on.
-    pub fn new(house: Arc<House>, roster: Rc<Roster>, ctx: &mut Context<Self>) -> Self {
-        ctx.set_mailbox_capacity(MAILBOX);
+    pub fn new(house: Arc<House>, roster: Rc<Roster>) -> Self {
         Self { house, roster, channels: HashMap::new() }
     }
 

@@ -25,6 +25,9 @@ pub(super) const MOST: usize = 64 * 1024;
 /// Bytes of their data, at most. They are held for the room anyway; this bounds what a stalled disk may cost.
 pub(super) const MOST_BYTES: usize = 64 * 1024 * 1024;
 
+/// The mailbox has no bound of its own: what is on its way is counted, and [`MOST`] is its bound.
+const MAILBOX: usize = 0;
+
 /// How long a read may take.
 const READ: Duration = Duration::from_secs(5);
 
@@ -53,7 +56,7 @@ impl JournalHandle {
         patience: Patience,
     ) -> Self {
         let for_writer = journal.clone();
-        let writer = supervisor::start("journal_writer", arbiter, move |_| {
+        let writer = supervisor::start("journal_writer", MAILBOX, arbiter, move |_| {
             JournalWriter::new(for_writer, observer, patience)
         });
         Self { writer, journal, load: Arc::default() }

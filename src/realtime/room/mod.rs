@@ -13,6 +13,8 @@ mod door;
 mod members;
 mod people;
 mod ring;
+#[cfg(test)]
+mod trap;
 
 pub mod hub;
 pub mod roster;

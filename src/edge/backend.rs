@@ -159,10 +159,10 @@ impl Backend for NodeBackend {
     fn history_remove(&self, channel: Channel) -> Answer<'_, ()> {
         Box::pin(async move {
             self.node.namespaces.resolve(&channel)?;
-            let Some(journal) = self.node.house.journal(&channel) else {
+            if self.node.house.journal(&channel).is_none() {
                 return Err(Refusal::NOT_AVAILABLE.because("this channel has no history"));
-            };
-            journal.remove(&channel).await.map_err(|unavailable| {
+            }
+            self.node.house.remove_history(&channel).await.map_err(|unavailable| {
                 log::warn!("a history could not be removed: {}", unavailable.0);
                 Refusal::INTERNAL.because("the journal can't be written; try again")
             })

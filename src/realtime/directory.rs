@@ -10,7 +10,7 @@ use std::{
     hash::{BuildHasher, Hash, RandomState},
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -22,7 +22,7 @@ const SHARDS: usize = 64;
 /// Messages that wait for an actor that is closing. It closes in the time of a mailbox turn or two.
 const MOST_WAITING: usize = 1024;
 
-/// One life of an actor under a name; the next life has another number.
+/// One life of an actor; no other of its kind has the same number, so a late word of one is told from its successor's.
 pub type Life = u64;
 
 /// The mailbox has no room, or too much waits already. Try again later.
@@ -37,6 +37,7 @@ where
     hasher: RandomState,
     shards: Box<[Mutex<HashMap<K, Entry<A, M>>>]>,
     alive: AtomicUsize,
+    lives: AtomicU64,
 }
 
 struct Entry<A: Actor, M> {
@@ -58,6 +59,7 @@ where
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect(),
             alive: AtomicUsize::new(0),
+            lives: AtomicU64::new(0),
         }
     }
 
@@ -89,7 +91,7 @@ where
         start: impl FnOnce(Life) -> Addr<A>,
     ) -> Result<(), Full<M>> {
         let mut shard = self.shard(key);
-        let entry = shard.entry(key.clone()).or_insert_with(|| self.born(1, start));
+        let entry = shard.entry(key.clone()).or_insert_with(|| self.born(start));
         entry.give(message)
     }
 
@@ -143,7 +145,7 @@ where
         self.alive.fetch_sub(1, Ordering::Relaxed);
         match entry.waiting.take() {
             Some(waiting) if !waiting.is_empty() => {
-                *entry = Entry { waiting: Some(waiting), ..self.born(life + 1, start) };
+                *entry = Entry { waiting: Some(waiting), ..self.born(start) };
                 entry.release();
             }
             _ => {
@@ -152,7 +154,8 @@ where
         }
     }
 
-    fn born(&self, life: Life, start: impl FnOnce(Life) -> Addr<A>) -> Entry<A, M> {
+    fn born(&self, start: impl FnOnce(Life) -> Addr<A>) -> Entry<A, M> {
+        let life = self.lives.fetch_add(1, Ordering::Relaxed) + 1;
         self.alive.fetch_add(1, Ordering::Relaxed);
         Entry { life, addr: start(life), waiting: None }
     }

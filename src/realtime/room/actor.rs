@@ -1,20 +1,20 @@
 //! One channel on this node: who is in it, where it stands, what goes to whom.
 
+mod comparing;
 mod entering;
 mod publishing;
 mod reading;
 mod sleeping;
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, Supervised};
+use actix::{Actor, AsyncContext, Context, Handler, Recipient, Supervised};
 
 use super::{
     door::Door,
     house::{House, Rules},
-    hub::ToHub,
     people::People,
-    request::{Asked, End, PageRead, Request, Subscribe},
+    request::{End, PageRead, Request, Subscribe},
     ring::Ring,
     seat::WorkerIndex,
 };
@@ -24,12 +24,14 @@ use crate::{
     realtime::{
         directory::Life,
         journal::writer::{Committed, JournalHandle},
-        namespace::Storage,
     },
 };
 
 /// Requests that a room takes before it says "try again". A room of 10,000 that all come back at once fits.
 pub(super) const MAILBOX: usize = 32 * 1024;
+
+/// The first pause before the journal is asked again; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The actor.
 pub struct Room {
@@ -45,16 +47,29 @@ pub struct Room {
     /// Up to where the hubs were given everything.
     delivered: Option<Position>,
     /// Members that come in once the room knows where it stands, or what they missed.
-    waiting: Vec<Box<Subscribe>>,
-    /// A page is being read.
-    reading: Option<Asked>,
-    tickets: u64,
+    waiting: VecDeque<Waiting>,
+    /// A page is being read. Its task outlives a restart of the room, and so does this.
+    reading: bool,
+    /// The page under way may show what was removed since.
+    distrusts_page: bool,
+    /// How long to wait after a page that could not be read.
+    pause: Duration,
+    /// Each of them will be told; survives a restart as the journal's word does.
     appends_under_way: usize,
     /// Something was published since the last tick.
     busy: bool,
-    /// A hub refused a delivery: compare positions at the next tick.
-    compare: bool,
+    /// A hub refused a delivery; positions will be compared soon.
+    compares_soon: bool,
+    /// A tick will come.
+    will_wake: bool,
     closing: bool,
+}
+
+/// A member that is not in yet.
+struct Waiting {
+    ask: Box<Subscribe>,
+    /// It was here already when the page under way was asked for.
+    is_fresh: bool,
 }
 
 impl Room {
@@ -76,12 +91,14 @@ impl Room {
             people: People::default(),
             door: Door::default(),
             delivered: None,
-            waiting: Vec::new(),
-            reading: None,
-            tickets: 0,
+            waiting: VecDeque::new(),
+            reading: false,
+            distrusts_page: false,
+            pause: FIRST_PAUSE,
             appends_under_way: 0,
             busy: false,
-            compare: false,
+            compares_soon: false,
+            will_wake: false,
             closing: false,
         }
     }
@@ -94,11 +111,10 @@ impl Room {
 impl Actor for Room {
     type Context = Context<Self>;
 
+    /// At the start, and again after each fall.
     fn started(&mut self, ctx: &mut Self::Context) {
         self.wake_later();
-        if self.rules.storage != Storage::None {
-            self.read(Asked::Top, ctx);
-        }
+        self.attend(ctx);
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
@@ -107,24 +123,17 @@ impl Actor for Room {
 }
 
 impl Supervised for Room {
-    /// Its people come from the hubs; it goes on from what the hubs were given last.
+    /// Its people come from the hubs; it goes on from what the hubs were given last. What is under way
+    /// (appends, a page, members who wait) stands in the struct and stays.
     fn restarting(&mut self, ctx: &mut Self::Context) {
-        self.people = People::default();
         self.ring.clear();
         self.door = Door::standing(self.delivered.clone());
-        self.reading = None;
-        self.appends_under_way = 0;
+        self.compares_soon = false;
         for worker in 0..self.house.workers().len() {
-            let channel = self.channel.clone();
-            self.house.must_tell(worker, ToHub::Count { channel });
+            self.count(worker);
         }
         if self.closing {
-            ctx.notify(End);
-        }
-        self.wake_later();
-        if self.rules.storage != Storage::None {
-            let asked = if self.delivered.is_some() { Asked::Gap } else { Asked::Top };
-            self.read(asked, ctx);
+            self.end_later(ctx);
         }
     }
 }
@@ -136,7 +145,7 @@ impl Handler<Request> for Room {
         match request {
             Request::Subscribe(ask) => self.subscribe(ask, ctx),
             Request::Leave(leave) => self.leave(leave),
-            Request::Publish(publish) => self.publish(*publish),
+            Request::Publish(publish) => self.publish(*publish, ctx),
             // Who asks may have gone away meanwhile.
             Request::Presence(answer) => drop(answer.send(self.people.presence())),
             Request::PresenceStats(answer) => {
@@ -145,8 +154,12 @@ impl Handler<Request> for Room {
             Request::Members(answer) => {
                 let _ = answer.send(self.people.len() as u32);
             }
-            Request::Census(census) => self.recount(census),
+            Request::Recount(worker) => self.count(worker),
+            Request::Census(census) => self.recount(&census),
+            Request::Removed => self.removed(),
             Request::Tick => self.tick(ctx),
+            #[cfg(test)]
+            Request::Fall => panic!("a test lets the room fall"),
         }
     }
 }
@@ -171,12 +184,6 @@ impl Handler<End> for Room {
     type Result = ();
 
     fn handle(&mut self, _: End, ctx: &mut Self::Context) {
-        self.closing = false;
-        if self.is_idle() && !self.busy {
-            ctx.stop();
-        } else {
-            self.house.keep(&self.channel, self.life);
-            self.wake_later();
-        }
+        self.end(ctx);
     }
 }

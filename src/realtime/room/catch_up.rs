@@ -12,11 +12,30 @@ use crate::{
     realtime::journal::{Direction, Page, Range},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// How much a member may have missed.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub publications: usize,
     pub bytes: usize,
+}
+
+impl Limits {
+    /// What to read for a member that stands at `after`: one more than it may have missed.
+    pub fn range(&self, after: u64) -> Range {
+        Range {
+            direction: Direction::After(after),
+            limit: self.publications + 1,
+            max_bytes: self.bytes + 1,
+        }
+    }
+
+    fn allow(&self, missed: &[Arc<Publication>]) -> bool {
+        missed.len() <= self.publications
+            && missed.iter().map(|p| p.data.len()).sum::<usize>() <= self.bytes
+    }
 }
 
 /// What is known of a member's gap.
@@ -27,7 +46,17 @@ pub enum Gap {
     /// It can't be closed; the member starts at `top`. `from_nowhere`: it claims a place that does not exist.
     TooWide { top: Position, from_nowhere: bool },
     /// The journal has to say.
-    Ask(Range),
+    Ask,
+}
+
+/// A page that was read by [`Limits::range`].
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    pub page: &'a Page,
+    /// What it follows.
+    pub after: u64,
+    /// Whether the member had come when it was read: else it may stand where the page does not reach yet.
+    pub is_fresh: bool,
 }
 
 /// In a channel that shows its latest publication: where a member stands who is to get just that.
@@ -42,15 +71,14 @@ pub fn before_last(at: &Position, stood: Option<Position>) -> Option<Position> {
 /// From the room's memory alone.
 pub fn look(at: &Position, ring: &Ring, stood: &Position, limits: Limits) -> Gap {
     let no = Gap::TooWide { top: at.clone(), from_nowhere: false };
-    let knows_epoch = stood.epoch == at.epoch || (stood.epoch.is_unknown() && stood.offset == 0);
-    if !knows_epoch {
+    if !knows_history(stood, at) {
         return no;
     }
     if stood.offset == at.offset {
         return Gap::Whole { missed: Vec::new(), top: at.clone() };
     }
     if stood.offset > at.offset {
-        return Gap::Ask(range(stood.offset, limits));
+        return Gap::Ask;
     }
     if at.offset - stood.offset > limits.publications as u64 {
         return no;
@@ -58,57 +86,78 @@ pub fn look(at: &Position, ring: &Ring, stood: &Position, limits: Limits) -> Gap
     match ring.after(stood.offset) {
         Some(missed) => {
             let missed: Vec<_> = missed.map(|b| b.publication.clone()).collect();
-            if size(&missed) > limits.bytes {
-                return no;
-            }
-            Gap::Whole { missed, top: at.clone() }
+            if limits.allow(&missed) { Gap::Whole { missed, top: at.clone() } } else { no }
         }
-        None => Gap::Ask(range(stood.offset, limits)),
+        None => Gap::Ask,
     }
 }
 
-/// From a page that was read for it, while the room may have gone on.
-pub fn merge(at: &Position, ring: &Ring, stood: &Position, page: &Page, limits: Limits) -> Gap {
-    let top = Position { epoch: page.epoch.clone(), offset: page.top };
-    let from_nowhere = stood.offset > page.top;
-    let knows_epoch = stood.epoch == page.epoch || (stood.epoch.is_unknown() && stood.offset == 0);
-    if !knows_epoch || from_nowhere {
-        // Never below the room's own position: what lies between is delivered to nobody twice.
-        let top = if at.epoch == top.epoch && at.offset > top.offset { at.clone() } else { top };
-        return Gap::TooWide { top, from_nowhere: knows_epoch && from_nowhere };
-    }
+/// From a page that was read for it or for another, while the room may have gone on.
+pub fn merge(
+    at: &Position,
+    ring: &Ring,
+    stood: &Position,
+    source: Source<'_>,
+    limits: Limits,
+) -> Gap {
+    let Source { page, after, is_fresh } = source;
     if at.epoch != page.epoch {
-        return Gap::Ask(range(stood.offset, limits));
+        return Gap::Ask;
     }
-    let mut missed = page.publications.clone();
-    let mut reached = missed.last().map_or(stood.offset, |p| p.offset);
-    let starts = missed.first().is_none_or(|p| p.offset == stood.offset + 1);
-    if !starts || reached != page.top || missed.len() > limits.publications {
-        let top = if at.offset > top.offset { at.clone() } else { top };
+    // Never below the room's own position: what lies between is delivered to nobody twice.
+    let top = Position { epoch: page.epoch.clone(), offset: page.top.max(at.offset) };
+    if !knows_history(stood, &top) {
         return Gap::TooWide { top, from_nowhere: false };
     }
-    if at.offset > reached {
-        let Some(since) = ring.after(reached) else {
-            return Gap::Ask(range(stood.offset, limits));
-        };
+    if stood.offset > top.offset {
+        return if is_fresh { Gap::TooWide { top, from_nowhere: true } } else { Gap::Ask };
+    }
+    let mut missed = Vec::new();
+    if stood.offset < page.top {
+        match part_of(stood, page, after) {
+            Part::All(all) => missed = all,
+            Part::Gone => return Gap::TooWide { top, from_nowhere: false },
+            Part::NotHere => return Gap::Ask,
+        }
+    }
+    let reached = page.top.max(stood.offset);
+    if top.offset > reached {
+        let Some(since) = ring.after(reached) else { return Gap::Ask };
         missed.extend(since.map(|b| b.publication.clone()));
-        reached = at.offset;
     }
-    let top = Position { epoch: page.epoch.clone(), offset: reached };
-    if missed.len() > limits.publications || size(&missed) > limits.bytes {
-        return Gap::TooWide { top, from_nowhere: false };
-    }
-    Gap::Whole { missed, top }
-}
-
-fn range(after: u64, limits: Limits) -> Range {
-    Range {
-        direction: Direction::After(after),
-        limit: limits.publications + 1,
-        max_bytes: limits.bytes + 1,
+    if limits.allow(&missed) {
+        Gap::Whole { missed, top }
+    } else {
+        Gap::TooWide { top, from_nowhere: false }
     }
 }
 
-fn size(missed: &[Arc<Publication>]) -> usize {
-    missed.iter().map(|p| p.data.len()).sum()
+/// What a page has of a member's gap.
+enum Part {
+    All(Vec<Arc<Publication>>),
+    /// It can't be had any more, or is more than a member may have missed.
+    Gone,
+    /// The page was read for another.
+    NotHere,
+}
+
+fn part_of(stood: &Position, page: &Page, after: u64) -> Part {
+    if stood.offset < after {
+        return Part::NotHere;
+    }
+    let rows = &page.publications;
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Part::Gone };
+    if first.offset > stood.offset + 1 {
+        return Part::Gone;
+    }
+    if last.offset < page.top {
+        return if stood.offset == after { Part::Gone } else { Part::NotHere };
+    }
+    let skip = stood.offset + 1 - first.offset;
+    Part::All(rows.iter().skip(skip as usize).cloned().collect())
+}
+
+/// Whether its offset can be compared: it names this history, or none and no place in it.
+fn knows_history(stood: &Position, at: &Position) -> bool {
+    stood.epoch == at.epoch || (stood.epoch.is_unknown() && stood.offset == 0)
 }

@@ -3,6 +3,9 @@
 //! Own commits, arrivals from other nodes and journal pages all come through here as (epoch, offset,
 //! publication or nothing). What is next goes on; what is ahead is held while the gap below it is read
 //! (whatever has an offset is committed, so all below it can be read); what is old is dropped.
+//!
+//! Only a page moves the door to another history or over a hole: an arrival can be late or wrong, and
+//! what the journal says is true. Pages have to come in the order in which they were asked for.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -10,6 +13,9 @@ use crate::{
     protocol::{Epoch, Position, Publication},
     realtime::journal::Page,
 };
+
+#[cfg(test)]
+mod tests;
 
 /// Bytes of publications held above a gap. Past it only the highest offset is remembered and all is read.
 const MOST_HELD: usize = 256 * 1024;
@@ -20,21 +26,46 @@ pub struct Door {
     at: Option<Position>,
     held: BTreeMap<u64, Arc<Publication>>,
     held_bytes: usize,
-    /// Highest offset heard of.
+    /// Highest offset heard of in the history that it stands in.
     highest: u64,
+    /// The part of `highest` that was heard after the journal was asked last.
+    heard_since: u64,
+    rumour: Option<Rumour>,
+    doubt: Doubt,
+}
+
+/// Whether something may have been committed of which nothing was heard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Doubt {
+    #[default]
+    No,
+    Yes,
+    /// The journal was asked since.
+    Asked,
+}
+
+/// Arrivals that can't be compared with where the door stands: the journal has to say what they are.
+#[derive(Debug)]
+struct Rumour {
+    epoch: Epoch,
+    first: u64,
+    last: u64,
+    /// The journal was asked after the last of them.
+    asked: bool,
 }
 
 /// What follows from an arrival.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// These are next, in this order.
+    /// These are next, in this order. (Something may be missing behind them: [`Door::is_behind`].)
     Deliver(Vec<Arc<Publication>>),
     /// Something below is missing: read what follows the room's position.
     Read,
     /// Nothing: known already, or held until something else comes.
     Nothing,
-    /// The channel's history is another one than the members know.
-    NewHistory,
+    /// What members know is not where this goes on: the history is another one, or a part of it is gone.
+    /// Who has a position must come back; then these are next.
+    StartOver(Vec<Arc<Publication>>),
 }
 
 impl Door {
@@ -43,14 +74,33 @@ impl Door {
         self.at.as_ref()
     }
 
-    /// One that goes on from a position, or from nothing.
+    /// One that goes on from a position, or from nothing, and does not know what came since.
     pub fn standing(at: Option<Position>) -> Self {
-        Self { at, ..Self::default() }
+        let highest = at.as_ref().map_or(0, |at| at.offset);
+        Self { at, highest, doubt: Doubt::Yes, ..Self::default() }
     }
 
-    /// Forgets where it stands; what arrives is held until the next page says.
-    pub fn forget(&mut self) {
-        self.at = None;
+    /// Something may be in the journal that nobody told of.
+    pub fn doubt(&mut self) {
+        self.doubt = Doubt::Yes;
+    }
+
+    /// The journal is being asked. What was heard before is in its answer, or it is not true.
+    pub fn asked(&mut self) {
+        self.heard_since = 0;
+        if self.doubt == Doubt::Yes {
+            self.doubt = Doubt::Asked;
+        }
+        if let Some(rumour) = &mut self.rumour {
+            rumour.asked = true;
+        }
+    }
+
+    /// Whether something is known of that did not come through: the journal has to be asked.
+    pub fn is_behind(&self) -> bool {
+        self.rumour.is_some()
+            || self.doubt != Doubt::No
+            || self.at.as_ref().is_none_or(|at| self.highest > at.offset)
     }
 
     /// Something with a place in the channel's history: a commit, an arrival, or only the notice of one.
@@ -60,15 +110,10 @@ impl Door {
         offset: u64,
         publication: Option<Arc<Publication>>,
     ) -> Verdict {
-        let Some(at) = &mut self.at else {
-            self.hold(offset, publication);
-            return Verdict::Nothing;
+        let Some(at) = self.at.as_mut().filter(|at| at.epoch == *epoch) else {
+            self.hear(epoch, offset);
+            return Verdict::Read;
         };
-        if at.epoch != *epoch {
-            self.forget();
-            self.drop_held();
-            return Verdict::NewHistory;
-        }
         if offset <= at.offset {
             return Verdict::Nothing;
         }
@@ -84,20 +129,38 @@ impl Door {
         Verdict::Read
     }
 
-    /// A page read from the journal: from the start of the room's life, or to fill a gap.
-    pub fn page(&mut self, page: &Page) -> Verdict {
-        let Some(at) = &mut self.at else {
-            self.at = Some(Position { epoch: page.epoch.clone(), offset: page.top });
-            let mut next = Vec::new();
-            self.release(&mut next);
-            return self.after(next);
-        };
-        if at.epoch != page.epoch {
-            self.forget();
-            self.drop_held();
-            return Verdict::NewHistory;
+    /// A page of what follows `after`; none if only epoch and top were asked for.
+    pub fn page(&mut self, page: &Page, after: Option<u64>) -> Verdict {
+        if self.doubt == Doubt::Asked {
+            self.doubt = Doubt::No;
         }
-        self.highest = self.highest.max(page.top);
+        let starts_over = match &self.at {
+            None => {
+                self.begin(page, page.top);
+                false
+            }
+            Some(at) if at.epoch != page.epoch => {
+                // Those without a position hear what is new; what nobody here heard of they need not.
+                let first = self.rumour.as_ref().filter(|rumour| rumour.epoch == page.epoch);
+                let before = first.map_or(page.top, |rumour| rumour.first.saturating_sub(1));
+                self.begin(page, before.min(page.top));
+                true
+            }
+            Some(_) => {
+                self.settle_rumour(page);
+                false
+            }
+        };
+        self.highest = page.top.max(self.heard_since);
+        let Some(at) = &mut self.at else { return Verdict::Read };
+        // Retention or an operator took what would have been next: nobody can have it any more.
+        let first = page.publications.first().map(|publication| publication.offset);
+        let has_hole = page.top > at.offset
+            && after.is_some_and(|after| after <= at.offset)
+            && first.is_none_or(|first| first > at.offset + 1);
+        if has_hole {
+            at.offset = first.map_or(page.top, |first| first - 1);
+        }
         let mut next = Vec::new();
         for publication in &page.publications {
             if publication.offset == at.offset + 1 {
@@ -105,45 +168,63 @@ impl Door {
                 next.push(publication.clone());
             }
         }
-        // A hole that the journal does not fill any more (retention passed it): members behind it are told.
-        if next.is_empty() && page.publications.first().is_some_and(|p| p.offset > at.offset + 1) {
-            self.forget();
-            return Verdict::NewHistory;
-        }
         self.release(&mut next);
-        self.after(next)
-    }
-
-    fn after(&self, next: Vec<Arc<Publication>>) -> Verdict {
-        let behind = self.at.as_ref().is_some_and(|at| self.highest > at.offset);
-        match (next.is_empty(), behind) {
-            (false, _) => Verdict::Deliver(next),
-            (true, true) => Verdict::Read,
-            (true, false) => Verdict::Nothing,
+        match (starts_over || has_hole, next.is_empty()) {
+            (true, _) => Verdict::StartOver(next),
+            (false, false) => Verdict::Deliver(next),
+            (false, true) if self.is_behind() => Verdict::Read,
+            (false, true) => Verdict::Nothing,
         }
     }
 
-    /// Whether something above the position is known of: a gap to read.
-    pub fn is_behind(&self) -> bool {
-        self.at.as_ref().is_some_and(|at| self.highest > at.offset)
+    /// Goes on in the history of a page.
+    fn begin(&mut self, page: &Page, offset: u64) {
+        self.at = Some(Position { epoch: page.epoch.clone(), offset });
+        self.held.clear();
+        self.held_bytes = 0;
+        self.heard_since = 0;
+        self.settle_rumour(page);
+    }
+
+    /// Drops a rumour that this page answers, because it is of its history or was heard before it.
+    fn settle_rumour(&mut self, page: &Page) {
+        match self.rumour.take() {
+            Some(rumour) if rumour.epoch == page.epoch => {
+                if !rumour.asked {
+                    self.heard_since = self.heard_since.max(rumour.last);
+                }
+            }
+            Some(rumour) if !rumour.asked => self.rumour = Some(rumour),
+            _ => {}
+        }
+    }
+
+    fn hear(&mut self, epoch: &Epoch, offset: u64) {
+        match &mut self.rumour {
+            Some(rumour) if rumour.epoch == *epoch => {
+                rumour.first = rumour.first.min(offset);
+                rumour.last = rumour.last.max(offset);
+                rumour.asked = false;
+            }
+            other => {
+                let (epoch, first, last) = (epoch.clone(), offset, offset);
+                *other = Some(Rumour { epoch, first, last, asked: false });
+            }
+        }
     }
 
     fn hold(&mut self, offset: u64, publication: Option<Arc<Publication>>) {
         self.highest = self.highest.max(offset);
+        self.heard_since = self.heard_since.max(offset);
         let Some(publication) = publication else { return };
-        if self.held_bytes + publication.data.len() > MOST_HELD {
-            self.drop_held();
-            return;
+        let length = publication.data.len();
+        let before = self.held.insert(offset, publication).map_or(0, |twice| twice.data.len());
+        self.held_bytes = self.held_bytes + length - before;
+        while self.held_bytes > MOST_HELD
+            && let Some((_, furthest)) = self.held.pop_last()
+        {
+            self.held_bytes -= furthest.data.len();
         }
-        self.held_bytes += publication.data.len();
-        if let Some(twice) = self.held.insert(offset, publication) {
-            self.held_bytes -= twice.data.len();
-        }
-    }
-
-    fn drop_held(&mut self) {
-        self.held.clear();
-        self.held_bytes = 0;
     }
 
     /// Lets go of what is next by now, and of what is old.

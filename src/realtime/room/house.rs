@@ -17,7 +17,7 @@ use crate::{
     protocol::{Epoch, reply::PresenceResult},
     realtime::{
         directory::{Absent, Directory, Full, Life},
-        journal::writer::JournalHandle,
+        journal::{Unavailable, writer::JournalHandle},
         namespace::Storage,
     },
     supervisor,
@@ -56,6 +56,8 @@ pub struct House {
     pub(super) recovery: Limits,
     /// Bytes of recent publications that a room keeps.
     pub(super) ring_bytes: usize,
+    #[cfg(test)]
+    pub(super) trap: super::trap::Trap,
 }
 
 /// A room or hub can't take more at the moment.
@@ -79,6 +81,8 @@ impl House {
             metrics,
             recovery,
             ring_bytes,
+            #[cfg(test)]
+            trap: Default::default(),
         })
     }
 
@@ -98,6 +102,15 @@ impl House {
     /// A member is gone. Never refused: at most one for each that entered. False if the channel has no room.
     pub fn good_bye(&self, channel: &Channel, leave: Leave) -> bool {
         self.rooms.must_send_if_there(channel, Request::Leave(leave))
+    }
+
+    /// Forgets all that was said in a channel that has a history.
+    pub async fn remove_history(&self, channel: &Channel) -> Result<(), Unavailable> {
+        let Some(journal) = self.journal(channel) else { return Ok(()) };
+        let removed = journal.remove(channel).await;
+        // Even if it is not known whether it happened: what was to be removed is not shown from memory.
+        self.tell(channel, Request::Removed);
+        removed
     }
 
     /// Time for the room to look after itself. A room too full to hear it is not asleep.

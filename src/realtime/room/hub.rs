@@ -12,6 +12,7 @@ use super::{
     broadcast::Broadcast,
     house::House,
     members::{Member, Members, announcement},
+    people::CountNumber,
     request::{Leave, Request},
     roster::Roster,
     seat::{Identity, Notice, SeatId, SubscriptionNumber, Wishes, WorkerIndex},
@@ -19,7 +20,9 @@ use super::{
 };
 use crate::{
     ids::Channel,
-    protocol::{Close, Outcome, Reply, push::Event, refusal::Refusal, reply::SubscribeResult},
+    protocol::{
+        Close, Outcome, Position, Reply, push::Event, refusal::Refusal, reply::SubscribeResult,
+    },
 };
 
 /// Messages a hub takes before rooms have to hold back. A room that is refused compares positions later.
@@ -43,11 +46,12 @@ pub enum ToHub {
     /// A join or leave, for those who asked.
     Announce { channel: Channel, event: Event },
     /// Where the room stands: members behind it for two such words in a row are told.
-    Stand { channel: Channel, top: u64 },
-    /// The channel's history is another one: all who have a position in it must come back.
-    Expel { channel: Channel },
+    Stand { channel: Channel, at: Position },
+    /// What members know is not where the channel goes on: all who have a position must come back, the
+    /// others go on from here.
+    StartOver { channel: Channel, at: Position },
     /// Say who is here.
-    Count { channel: Channel },
+    Count { channel: Channel, number: CountNumber },
     /// Wake the room of this worker a while from now.
     WakeRoom { channel: Channel },
     /// Close all connections, so many at a time.
@@ -69,6 +73,8 @@ pub struct Enter {
 /// The members of one channel on one worker.
 pub struct Census {
     pub worker: WorkerIndex,
+    /// As it was asked with.
+    pub number: CountNumber,
     pub members: Vec<(Identity, super::seat::Announced)>,
 }
 
@@ -87,10 +93,7 @@ impl Hub {
 
     fn keep_time(&self, ctx: &mut Context<Self>) {
         ctx.run_interval(TURN, |hub, _| {
-            let (rooms, late) = hub.roster.tick();
-            for channel in rooms {
-                hub.house.tick(&channel);
-            }
+            let late = hub.roster.tick(|channel| hub.house.tick(&channel));
             let lag = hub.house.metrics.event_loop_lag_seconds.code(hub.roster.worker() as u32);
             lag.observe(late.as_secs_f64());
         });
@@ -104,7 +107,8 @@ impl Hub {
             self.house.good_bye(&channel, good_bye);
             return;
         };
-        let knows_last = result.publications.last().is_some();
+        let knows_last = !result.publications.is_empty();
+        let at = Position { epoch: result.epoch.clone(), offset: position };
         let (result, queued) = match command {
             None => (result, Ok(())),
             Some(command) => {
@@ -120,7 +124,7 @@ impl Hub {
             self.house.good_bye(&channel, good_bye);
             return;
         }
-        let member = Member::new(seat.clone(), number, info, position, &wishes, knows_last);
+        let member = Member::new(seat.clone(), number, info, at, &wishes, knows_last);
         self.channels.entry(channel.clone()).or_default().enter(id, member);
         seat.notice(Notice::Entered { channel, number, result: Box::new(result) });
     }
@@ -175,7 +179,20 @@ impl Hub {
         }
     }
 
-    fn count(&self, channel: Channel) {
+    fn start_over(&mut self, channel: &Channel, at: &Position) {
+        let Some(members) = self.channels.get_mut(channel) else { return };
+        let positioned = members.start_over(at);
+        self.send_back(channel, positioned);
+    }
+
+    fn compare(&mut self, channel: &Channel, at: &Position) {
+        let Some(members) = self.channels.get_mut(channel) else { return };
+        let behind = members.behind(at);
+        self.house.metrics.member_behind_total.inc_by(behind.len() as u64);
+        self.send_back(channel, behind);
+    }
+
+    fn count(&self, channel: Channel, number: CountNumber) {
         let members = self.channels.get(&channel).map_or_else(Vec::new, |members| {
             members
                 .iter()
@@ -184,7 +201,7 @@ impl Hub {
                 })
                 .collect()
         });
-        let census = Census { worker: self.roster.worker(), members };
+        let census = Census { worker: self.roster.worker(), number, members };
         self.house.tell(&channel, Request::Census(census));
     }
 
@@ -205,10 +222,10 @@ impl Actor for Hub {
 }
 
 impl Supervised for Hub {
-    fn restarting(&mut self, ctx: &mut Self::Context) {
-        self.keep_time(ctx);
-        for channel in self.channels.keys().cloned().collect::<Vec<_>>() {
-            self.count(channel);
+    /// Its members stay. What it was handling is lost, so each room compares. (`started` comes again.)
+    fn restarting(&mut self, _: &mut Self::Context) {
+        for channel in self.channels.keys() {
+            self.house.tell(channel, Request::Recount(self.roster.worker()));
         }
     }
 }
@@ -231,18 +248,9 @@ impl Handler<ToHub> for Hub {
                     members.announce(&announcement(channel, event));
                 }
             }
-            ToHub::Stand { channel, top } => {
-                let Some(members) = self.channels.get_mut(&channel) else { return };
-                let behind = members.behind(top);
-                self.house.metrics.member_behind_total.inc_by(behind.len() as u64);
-                self.send_back(&channel, behind);
-            }
-            ToHub::Expel { channel } => {
-                let Some(members) = self.channels.get(&channel) else { return };
-                let all = members.positioned();
-                self.send_back(&channel, all);
-            }
-            ToHub::Count { channel } => self.count(channel),
+            ToHub::Stand { channel, at } => self.compare(&channel, &at),
+            ToHub::StartOver { channel, at } => self.start_over(&channel, &at),
+            ToHub::Count { channel, number } => self.count(channel, number),
             ToHub::WakeRoom { channel } => self.roster.wake_room(channel, LOOK_AFTER),
             ToHub::Drain { batch } => self.drain(batch),
         }

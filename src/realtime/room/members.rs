@@ -8,32 +8,34 @@ use super::{
     broadcast::{Broadcast, Shape},
     seat::{Announced, Seat, SeatId, SubscriptionNumber, Wishes},
 };
-use crate::protocol::{ClientInfo, Encoding, Push, push::Event};
+use crate::protocol::{ClientInfo, Encoding, Epoch, Position, Push, push::Event};
 
 /// A connection in a channel.
 pub struct Member {
     pub seat: Rc<dyn Seat>,
     pub number: SubscriptionNumber,
     pub info: Arc<ClientInfo>,
-    /// Offset of the last publication that it was given.
-    pub position: u64,
+    /// The history that it knows.
+    epoch: Epoch,
+    /// Offset of the last publication of it that it was given.
+    position: u64,
     pub encoding: Encoding,
     pub positioned: bool,
     pub join_leave: bool,
     pub announced: Announced,
-    /// None: it does not want deltas. Some: whether it has seen the publication before the next.
-    pub delta: Option<bool>,
+    /// None: it does not want deltas. Some: whether the last that it was given is the one at `position`.
+    delta: Option<bool>,
     /// It stood below the room when last compared.
     suspected: bool,
 }
 
 impl Member {
-    /// One that has just entered at `position`.
+    /// One that has just entered at that position. `knows_last`: it was given what stands there.
     pub fn new(
         seat: Rc<dyn Seat>,
         number: SubscriptionNumber,
         info: Arc<ClientInfo>,
-        position: u64,
+        at: Position,
         wishes: &Wishes,
         knows_last: bool,
     ) -> Self {
@@ -42,7 +44,8 @@ impl Member {
             seat,
             number,
             info,
-            position,
+            epoch: at.epoch,
+            position: at.offset,
             positioned: wishes.positioned,
             join_leave: wishes.join_leave,
             announced: wishes.announced,
@@ -100,26 +103,28 @@ impl Members {
         let mut done = Delivered::default();
         let offset = broadcast.publication.offset;
         for (id, member) in &mut self.all {
+            let follows = offset == member.position + 1;
             if offset > 0 && offset <= member.position {
                 continue;
             }
-            if offset > 0 && member.positioned && offset != member.position + 1 {
+            if offset > 0 && member.positioned && !follows {
                 done.broken.push(*id);
                 continue;
             }
             let shape = match member.delta {
                 None => Shape::Plain,
-                Some(false) => Shape::Full,
-                Some(true) => Shape::Delta,
+                Some(true) if follows => Shape::Delta,
+                Some(_) => Shape::Full,
             };
             match broadcast.bytes(member.encoding, shape) {
                 Ok(bytes) => {
                     done.copies += 1;
                     done.bytes += bytes.len() as u64;
                     member.seat.push(bytes);
-                    member.position = offset;
-                    if let Some(has_seen_last) = &mut member.delta {
-                        *has_seen_last = true;
+                    // What has no place in the history changes no position, but it is what comes last.
+                    member.position = member.position.max(offset);
+                    if let Some(knows_last) = &mut member.delta {
+                        *knows_last = offset > 0;
                     }
                 }
                 Err(_) => done.unable.push(*id),
@@ -143,10 +148,11 @@ impl Members {
     }
 
     /// Compares everybody with where the room stands. Who is behind twice in a row is told.
-    pub fn behind(&mut self, top: u64) -> Vec<SeatId> {
+    pub fn behind(&mut self, at: &Position) -> Vec<SeatId> {
         let mut behind = Vec::new();
         for (id, member) in &mut self.all {
-            let lags = member.positioned && member.position < top;
+            let lags = member.epoch != at.epoch || member.position < at.offset;
+            let lags = member.positioned && lags;
             if lags && member.suspected {
                 behind.push(*id);
             }
@@ -155,9 +161,21 @@ impl Members {
         behind
     }
 
-    /// Everybody whose position means nothing any more.
-    pub fn positioned(&self) -> Vec<SeatId> {
-        self.all.iter().filter(|(_, m)| m.positioned).map(|(id, _)| *id).collect()
+    /// The channel goes on from here: everybody whose position means nothing any more.
+    pub fn start_over(&mut self, at: &Position) -> Vec<SeatId> {
+        let mut positioned = Vec::new();
+        for (id, member) in &mut self.all {
+            if member.positioned {
+                positioned.push(*id);
+                continue;
+            }
+            member.epoch = at.epoch.clone();
+            member.position = at.offset;
+            if let Some(knows_last) = &mut member.delta {
+                *knows_last = false;
+            }
+        }
+        positioned
     }
 }
 

@@ -7,12 +7,16 @@ pub mod request;
 pub mod house;
 
 mod actor;
-mod broadcast;
-mod catch_up;
+pub mod broadcast;
+pub mod catch_up;
 mod door;
-mod members;
+pub mod members;
 mod people;
-mod ring;
+pub mod ring;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod trap;
 
 pub mod hub;
 pub mod roster;

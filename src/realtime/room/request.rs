@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::Message;
 use tokio::sync::oneshot;
 
-use super::seat::{Identity, SeatId, SubscriptionNumber, Wishes};
+use super::seat::{Identity, SeatId, SubscriptionNumber, Wishes, WorkerIndex};
 use crate::{
     protocol::{Payload, Position, Publication, reply::PresenceResult},
     realtime::journal::{Appended, Key, Page, Unavailable, Version, writer::Answer},
@@ -22,10 +22,17 @@ pub enum Request {
     PresenceStats(oneshot::Sender<PresenceStats>),
     /// How many members there are.
     Members(oneshot::Sender<u32>),
-    /// The members of one worker, from its hub: after a room or hub was restarted.
+    /// The hub of that worker fell: ask it who is there, and up to where.
+    Recount(WorkerIndex),
+    /// What it answers.
     Census(super::hub::Census),
+    /// The channel's history was removed.
+    Removed,
     /// Time to look after itself.
     Tick,
+    /// Panics.
+    #[cfg(test)]
+    Fall,
 }
 
 /// Asks to enter. Answered through the member's hub, by a reply and a [`Notice`](super::seat::Notice).
@@ -82,9 +89,9 @@ pub(super) struct PageRead {
 pub(super) enum Asked {
     /// Where the channel stands.
     Top,
-    /// What lies between the room and what it holds.
-    Gap,
-    /// What a returning member missed: its ticket.
+    /// What follows the room's own position.
+    Gap(u64),
+    /// What follows that of a returning member.
     Missed(u64),
 }
 

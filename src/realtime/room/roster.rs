@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -25,6 +25,8 @@ struct Inner {
     count: u64,
     seats: HashMap<SeatId, Rc<dyn Seat>>,
     wheel: Wheel<Sleeper>,
+    /// Whose time has come and who was not woken yet.
+    due: VecDeque<Sleeper>,
 }
 
 /// Who asked to be woken.
@@ -43,6 +45,7 @@ impl Roster {
                 count: 0,
                 seats: HashMap::new(),
                 wheel: Wheel::new(Duration::ZERO),
+                due: VecDeque::new(),
             }),
         })
     }
@@ -107,20 +110,29 @@ impl Roster {
         inner.wheel.wake(Sleeper::Room(channel), at);
     }
 
-    /// Once a turn, by the hub: wakes connections whose time has come, hands out rooms, says how late it was.
-    pub(super) fn tick(&self) -> (Vec<Channel>, Duration) {
-        let (due, late) = self.inner.borrow_mut().wheel.tick(self.born.elapsed());
-        let mut rooms = Vec::new();
-        for sleeper in due {
+    /// Once a turn, by the hub: wakes connections and rooms whose time has come, says how late it was.
+    /// One that falls over its waking keeps nobody else asleep: they are woken by the next tick.
+    pub(super) fn tick(&self, wake_room: impl Fn(Channel)) -> Duration {
+        let late = {
+            let mut inner = self.inner.borrow_mut();
+            let (due, late) = inner.wheel.tick(self.born.elapsed());
+            inner.due.extend(due);
+            late
+        };
+        while let Some(sleeper) = self.next_due() {
             match sleeper {
                 Sleeper::Seat(id) => {
                     if let Some(seat) = self.seat(id) {
                         seat.due();
                     }
                 }
-                Sleeper::Room(channel) => rooms.push(channel),
+                Sleeper::Room(channel) => wake_room(channel),
             }
         }
-        (rooms, late)
+        late
+    }
+
+    fn next_due(&self) -> Option<Sleeper> {
+        self.inner.borrow_mut().due.pop_front()
     }
 }

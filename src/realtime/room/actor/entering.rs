@@ -7,10 +7,11 @@ use actix::Context;
 use super::{
     super::{
         catch_up::{self, Gap},
-        hub::{Census, Enter, ToHub},
-        request::{Asked, Leave, Subscribe},
+        hub::{Enter, ToHub},
+        request::{Leave, Subscribe},
+        seat::Identity,
     },
-    Room,
+    Room, Waiting,
 };
 use crate::{
     protocol::{
@@ -23,49 +24,55 @@ use crate::{
 };
 
 impl Room {
-    pub(super) fn subscribe(&mut self, ask: Box<Subscribe>, ctx: &mut Context<Self>) {
+    pub(super) fn subscribe(&mut self, mut ask: Box<Subscribe>, ctx: &mut Context<Self>) {
         if self.rules.storage == Storage::None {
-            self.let_in(*ask, None, Vec::new(), false);
-        } else {
-            self.waiting.push(ask);
-            self.attend(ctx);
+            return self.let_in(*ask, None, Vec::new(), false);
         }
+        // Who does not claim to have been here has nothing to refuse.
+        ask.else_refuse &= ask.recover.is_some();
+        let at = self.door.at().cloned();
+        self.consider(Waiting { ask, is_fresh: false }, at.as_ref());
+        self.look(ctx);
+        self.read_missed(ctx);
     }
 
-    /// Lets in whoever can be answered now, and reads what the first of the others needs.
+    /// Lets in whoever can be answered now, and reads what the room or the first of the others needs.
     pub(super) fn attend(&mut self, ctx: &mut Context<Self>) {
-        let Some(at) = self.door.at().cloned() else {
-            self.read(Asked::Top, ctx);
+        if self.rules.storage == Storage::None {
             return;
-        };
-        let mut asking = Vec::new();
-        for ask in std::mem::take(&mut self.waiting) {
-            let mut ask = ask;
-            if self.rules.cache && ask.wishes.recoverable {
-                ask.recover = catch_up::before_last(&at, ask.recover.take());
-            }
-            let gap = match &ask.recover {
-                None => {
-                    self.let_in(*ask, Some(at.clone()), Vec::new(), false);
-                    continue;
-                }
-                Some(stood) => catch_up::look(&at, &self.ring, stood, self.house.recovery),
-            };
-            match gap {
-                Gap::Ask(_) => asking.push(ask),
-                known => self.answer(*ask, known),
+        }
+        if let Some(at) = self.door.at().cloned() {
+            for _ in 0..self.waiting.len() {
+                let Some(waiting) = self.waiting.pop_front() else { break };
+                self.consider(waiting, Some(&at));
             }
         }
-        self.waiting = asking;
-        if !self.waiting.is_empty() {
-            self.tickets += 1;
-            self.read(Asked::Missed(self.tickets), ctx);
+        self.look(ctx);
+        self.read_missed(ctx);
+    }
+
+    /// Answers a member from the room's memory, or lets it wait.
+    fn consider(&mut self, mut waiting: Waiting, at: Option<&Position>) {
+        let Some(at) = at else { return self.waiting.push_back(waiting) };
+        self.aim(&mut waiting.ask, at);
+        let gap = match &waiting.ask.recover {
+            None => return self.let_in(*waiting.ask, Some(at.clone()), Vec::new(), false),
+            Some(stood) => catch_up::look(at, &self.ring, stood, self.house.recovery),
+        };
+        self.answer(waiting, gap);
+    }
+
+    /// In a channel that shows its latest publication, that is all a member has missed.
+    pub(super) fn aim(&self, ask: &mut Subscribe, at: &Position) {
+        if self.rules.cache && ask.wishes.recoverable {
+            ask.recover = catch_up::before_last(at, ask.recover.take());
         }
     }
 
-    pub(super) fn answer(&mut self, ask: Subscribe, gap: Gap) {
+    pub(super) fn answer(&mut self, waiting: Waiting, gap: Gap) {
+        let ask = waiting.ask;
         match gap {
-            Gap::Whole { missed, top } => self.let_in(ask, Some(top), missed, true),
+            Gap::Whole { missed, top } => self.let_in(*ask, Some(top), missed, true),
             Gap::TooWide { top, from_nowhere } => {
                 if from_nowhere {
                     self.house.metrics.positions_from_nowhere_total.inc();
@@ -74,10 +81,10 @@ impl Room {
                 if ask.else_refuse {
                     self.refuse(&ask, Refusal::UNRECOVERABLE_POSITION);
                 } else {
-                    self.let_in(ask, Some(top), Vec::new(), false);
+                    self.let_in(*ask, Some(top), Vec::new(), false);
                 }
             }
-            Gap::Ask(_) => self.refuse(&ask, Refusal::INTERNAL),
+            Gap::Ask => self.waiting.push_back(Waiting { ask, is_fresh: false }),
         }
     }
 
@@ -136,7 +143,8 @@ impl Room {
     }
 
     pub(super) fn leave(&mut self, leave: Leave) {
-        self.waiting.retain(|ask| ask.who.seat != leave.seat || ask.who.number != leave.number);
+        let is_it = |who: &Identity| who.seat == leave.seat && who.number == leave.number;
+        self.waiting.retain(|waiting| !is_it(&waiting.ask.who));
         let left = self.people.leave(leave.seat, leave.number);
         let worker = leave.seat.worker();
         self.house.must_tell(worker, ToHub::Leave { channel: self.channel.clone(), leave });
@@ -151,17 +159,6 @@ impl Room {
         for worker in self.people.workers() {
             let (channel, event) = (self.channel.clone(), event.clone());
             self.house.deliver(worker, ToHub::Announce { channel, event });
-        }
-    }
-
-    pub(super) fn recount(&mut self, census: Census) {
-        self.people.recount(census.worker, &census.members);
-        if let Some(top) = self.delivered.as_ref().map(|at| at.offset) {
-            // Twice: what is missing now stays missing, since deliveries come in the same queue.
-            for _ in 0..2 {
-                let channel = self.channel.clone();
-                self.house.must_tell(census.worker, ToHub::Stand { channel, top });
-            }
         }
     }
 }

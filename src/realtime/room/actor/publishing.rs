@@ -1,8 +1,11 @@
 //! Publishing: down to the journal, and up again through the door.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use actix::Context;
+use actix::{AsyncContext, Context};
 
 use super::{
     super::{
@@ -10,23 +13,28 @@ use super::{
         door::Verdict,
         house::House,
         hub::ToHub,
-        request::{Asked, Publish, unnumbered},
+        request::{Publish, unnumbered},
     },
     Room,
 };
 use crate::{
     fail_point,
     protocol::{Position, Publication},
-    realtime::journal::{Append, Appended, writer::Committed},
+    realtime::journal::{Append, AppendError, Appended, writer::Committed},
 };
 
+/// How long a hub that refused a delivery may take to get on before its members are compared.
+const COMPARE_AFTER: Duration = Duration::from_millis(250);
+
 impl Room {
-    pub(super) fn publish(&mut self, publish: Publish) {
+    pub(super) fn publish(&mut self, publish: Publish, ctx: &mut Context<Self>) {
         self.busy = true;
         let Publish { publication, key, version, skip_history, answer } = publish;
         let Some(journal) = self.journal().filter(|_| !skip_history) else {
             answer.give(Ok(unnumbered()));
-            self.fan_out(publication, Instant::now());
+            // Nobody can claim a place for it, whoever filled the field.
+            let publication = Publication { offset: 0, ..Arc::unwrap_or_clone(publication) };
+            self.fan_out(Arc::new(publication), Instant::now(), ctx);
             return;
         };
         let append = Append { channel: self.channel.clone(), publication, key, version };
@@ -37,42 +45,58 @@ impl Room {
 
     pub(super) fn committed(&mut self, committed: Committed, ctx: &mut Context<Self>) {
         self.appends_under_way = self.appends_under_way.saturating_sub(1);
-        let Ok(Appended::New(position)) = committed.result else { return };
-        let publication = Arc::new(Publication {
-            offset: position.offset,
-            ..Arc::unwrap_or_clone(committed.publication)
-        });
-        let verdict = self.door.arrive(&position.epoch, position.offset, Some(publication));
+        let (position, publication) = match committed.result {
+            Ok(Appended::New(position)) => {
+                let publication = Arc::unwrap_or_clone(committed.publication);
+                let publication = Publication { offset: position.offset, ..publication };
+                (position, Some(Arc::new(publication)))
+            }
+            Ok(Appended::Duplicate(position) | Appended::Superseded(position)) => (position, None),
+            Ok(Appended::KeyReused) | Err(AppendError::Refused(_)) => return,
+            Err(AppendError::Unknown(_)) => {
+                self.door.doubt();
+                return self.look(ctx);
+            }
+        };
+        let verdict = self.door.arrive(&position.epoch, position.offset, publication);
         self.follow(verdict, ctx);
     }
 
     pub(super) fn follow(&mut self, verdict: Verdict, ctx: &mut Context<Self>) {
         match verdict {
-            Verdict::Nothing => {}
-            Verdict::Deliver(next) => {
-                fail_point!("room.handed_over");
-                let since = Instant::now();
-                for publication in next {
-                    self.fan_out(publication, since);
-                }
-                if self.door.is_behind() {
-                    self.read(Asked::Gap, ctx);
-                }
+            Verdict::Nothing | Verdict::Read => {}
+            Verdict::Deliver(next) => self.deliver(next, ctx),
+            Verdict::StartOver(next) => {
+                self.start_over(next.len() as u64);
+                self.deliver(next, ctx);
             }
-            Verdict::Read => self.read(Asked::Gap, ctx),
-            Verdict::NewHistory => {
-                self.ring.clear();
-                self.delivered = None;
-                for worker in self.people.workers() {
-                    let channel = self.channel.clone();
-                    self.house.must_tell(worker, ToHub::Expel { channel });
-                }
-                self.read(Asked::Top, ctx);
-            }
+        }
+        self.look(ctx);
+    }
+
+    /// Whoever has a position must come back; the others go on `ahead` before where the door stands now.
+    fn start_over(&mut self, ahead: u64) {
+        self.ring.clear();
+        let Some(at) = self.door.at().cloned() else { return };
+        let at = Position { offset: at.offset - ahead, ..at };
+        for worker in self.people.workers() {
+            let (channel, at) = (self.channel.clone(), at.clone());
+            self.house.must_tell(worker, ToHub::StartOver { channel, at });
+        }
+        self.delivered = Some(at);
+    }
+
+    fn deliver(&mut self, next: Vec<Arc<Publication>>, ctx: &mut Context<Self>) {
+        fail_point!("room.handed_over");
+        let since = Instant::now();
+        for publication in next {
+            #[cfg(test)]
+            self.house.trap.step_on(&publication);
+            self.fan_out(publication, since, ctx);
         }
     }
 
-    fn fan_out(&mut self, publication: Arc<Publication>, since: Instant) {
+    fn fan_out(&mut self, publication: Arc<Publication>, since: Instant, ctx: &mut Context<Self>) {
         let numbered = publication.offset > 0;
         let epoch = match self.door.at() {
             Some(at) => at.epoch.clone(),
@@ -88,12 +112,27 @@ impl Room {
             since,
         ));
         for worker in self.people.workers() {
-            let taken = self.house.deliver(worker, ToHub::Deliver(broadcast.clone()));
-            self.compare |= !taken;
+            if !self.house.deliver(worker, ToHub::Deliver(broadcast.clone())) {
+                self.compare_soon(ctx);
+            }
         }
         if numbered {
             self.ring.push(broadcast);
             self.delivered = Some(Position { epoch, offset });
         }
+    }
+
+    /// A hub refused something: its members are behind, and shall not wait for the next tick to learn it.
+    fn compare_soon(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.compares_soon, true) {
+            return;
+        }
+        // A restart drops this, and compares after it has counted.
+        ctx.run_later(COMPARE_AFTER, |room, _| {
+            room.compares_soon = false;
+            for worker in room.people.workers() {
+                room.compare_twice(worker);
+            }
+        });
     }
 }

@@ -1,6 +1,6 @@
-//! Going to sleep.
+//! Going to sleep: when nobody is here and nothing is under way, asked at each tick.
 
-use actix::{AsyncContext, Context};
+use actix::{ActorContext, AsyncContext, Context};
 
 use super::{
     super::{hub::ToHub, request::End},
@@ -9,18 +9,22 @@ use super::{
 use crate::fail_point;
 
 impl Room {
-    pub(super) fn is_idle(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.people.is_empty()
             && self.waiting.is_empty()
             && self.appends_under_way == 0
-            && self.reading.is_none()
+            && !self.reading
     }
 
-    pub(super) fn wake_later(&self) {
-        self.house.must_tell(self.home, ToHub::WakeRoom { channel: self.channel.clone() });
+    /// Files the next tick, unless one is filed.
+    pub(super) fn wake_later(&mut self) {
+        if !std::mem::replace(&mut self.will_wake, true) {
+            self.house.must_tell(self.home, ToHub::WakeRoom { channel: self.channel.clone() });
+        }
     }
 
     pub(super) fn tick(&mut self, ctx: &mut Context<Self>) {
+        self.will_wake = false;
         let was_busy = std::mem::take(&mut self.busy);
         if !was_busy {
             self.ring.clear();
@@ -28,18 +32,33 @@ impl Room {
         if self.is_idle() && !was_busy && self.house.closing(&self.channel, self.life) {
             self.closing = true;
             fail_point!("room.closing");
-            ctx.notify(End);
+            self.end_later(ctx);
             return;
         }
-        if let Some(top) = self.delivered.as_ref().map(|at| at.offset) {
-            let words = if std::mem::take(&mut self.compare) { 2 } else { 1 };
-            for worker in self.people.workers() {
-                for _ in 0..words {
-                    let channel = self.channel.clone();
-                    self.house.must_tell(worker, ToHub::Stand { channel, top });
-                }
-            }
+        self.count_again();
+        for worker in self.people.workers() {
+            self.compare(worker);
         }
+        self.attend(ctx);
         self.wake_later();
+    }
+
+    /// Comes behind all that was sent before the directory held back what is new.
+    pub(super) fn end_later(&self, ctx: &mut Context<Self>) {
+        // Once a life, or twice if the room falls meanwhile.
+        #[allow(clippy::disallowed_methods)]
+        ctx.address().do_send(End);
+    }
+
+    pub(super) fn end(&mut self, ctx: &mut Context<Self>) {
+        if !std::mem::take(&mut self.closing) {
+            return;
+        }
+        if self.is_idle() && !self.busy {
+            ctx.stop();
+        } else {
+            self.house.keep(&self.channel, self.life);
+            self.wake_later();
+        }
     }
 }

@@ -269,7 +269,8 @@ mod tests {
 
     #[test]
     fn each_broken_promise_is_found_and_a_kept_one_is_clean() {
-        let table: &[(&str, &[(u64, u32)], [u64; 4])] = &[
+        type Row = (&'static str, &'static [(u64, u32)], [u64; 4]);
+        let table: &[Row] = &[
             ("all is well", ALL, [6, 0, 0, 0]),
             ("lost in the middle", &[(1, 1), (3, 3)], [5, 1, 0, 0]),
             ("lost at the end", &[(1, 1), (2, 2)], [5, 1, 0, 0]),

@@ -202,8 +202,10 @@ impl Peer<'_> {
             let Command { publish } = serde_json::from_slice(line).unwrap();
             self.publish(&publish.channel, publish.data.get());
             self.say(&format!(r#"{{"publish":{{}},"id":{id}}}"#));
-        } else {
+        } else if line == b"{}" {
             self.state.lock().unwrap().pongs += 1;
+        } else {
+            return self.close(3501, "bad request");
         }
         Ok(())
     }

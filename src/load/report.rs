@@ -34,6 +34,9 @@ pub struct Report {
     /// The server's processor time a delivery over that of the bare loop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ratio: Option<f64>,
+    /// What a delivery cost the tool itself, for the summary: it shares the machine with the server.
+    #[serde(skip)]
+    pub client_cpu_us_per_delivery: Option<f64>,
     /// What went on beside the plan, for the summary.
     #[serde(skip)]
     pub notes: Vec<String>,
@@ -116,6 +119,9 @@ impl fmt::Display for Report {
         if let Some(ratio) = self.ratio {
             line(f, "  ratio", format!("{ratio:.3}"))?;
         }
+        if let Some(us) = self.client_cpu_us_per_delivery {
+            line(f, "the tool's own CPU", format!("{us:.2} us a delivery"))?;
+        }
         for note in &self.notes {
             line(f, "note", note.clone())?;
         }
@@ -171,6 +177,7 @@ mod tests {
             server: Some(Server { cpu_us_per_delivery: Some(7.5), ..Server::default() }),
             bare_write_us_per_delivery: Some(7.0),
             ratio: Some(1.071),
+            client_cpu_us_per_delivery: Some(3.5),
             notes: vec!["closed with 3008 slow: 2".into()],
         }
     }

@@ -39,7 +39,10 @@ pub struct Mark {
     pub at: u64,
     pub delivered: u64,
     pub acknowledged: u64,
+    /// Of the server's process.
     pub cpu_seconds: Option<f64>,
+    /// Of this process.
+    pub own_cpu_seconds: f64,
 }
 
 impl Run {
@@ -153,6 +156,7 @@ impl Run {
             delivered: self.tally.checker.delivered(),
             acknowledged: self.tally.acknowledged,
             cpu_seconds: self.process.map(|process| process.cpu_seconds()).transpose()?,
+            own_cpu_seconds: Process { pid: std::process::id() }.cpu_seconds()?,
         })
     }
 
@@ -220,6 +224,9 @@ impl Run {
             }),
             bare_write_us_per_delivery: None,
             ratio: None,
+            client_cpu_us_per_delivery: (delivered > 0).then(|| {
+                rounded((cost.own_cpu_seconds - from.own_cpu_seconds) * 1e6 / delivered as f64)
+            }),
             notes: self.notes(),
         })
     }

@@ -1,5 +1,8 @@
 //! `storm`: everybody drops at once, misses some messages, comes back at once and recovers. How long until all have all?
 
+use rand::seq::SliceRandom;
+
+use super::fill_rooms;
 use crate::load::{
     Failure,
     conditions::Conditions,
@@ -8,8 +11,6 @@ use crate::load::{
     report::Report,
     run::Run,
 };
-
-use super::fill_rooms;
 
 /// Who publishes while the members are away: connections of their own, which stay.
 pub fn publishers(conditions: &Conditions) -> usize {
@@ -37,7 +38,10 @@ pub fn run(run: &mut Run) -> Result<Report, Failure> {
         run.swarm.cut(who, &mut run.tally);
     }
     publish_to_each_room(run, &publishers, conditions.missed as u64)?;
-    for who in 0..members {
+    // In no order: a crowd does not come back room by room.
+    let mut crowd: Vec<usize> = (0..members).collect();
+    crowd.shuffle(&mut rand::rng());
+    for who in crowd {
         run.swarm.come_back(who);
     }
     run.show("recovering", members as u64);

@@ -13,5 +13,7 @@ mod heartbeat;
 mod house;
 mod http;
 mod identity;
+#[cfg(feature = "failpoints")]
+mod panics;
 mod sizes;
 mod slow_reader;

@@ -15,5 +15,6 @@ mod http;
 mod identity;
 #[cfg(feature = "failpoints")]
 mod panics;
+mod recovery;
 mod sizes;
 mod slow_reader;

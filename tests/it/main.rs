@@ -13,6 +13,7 @@ mod heartbeat;
 mod house;
 mod http;
 mod identity;
+mod metrics;
 #[cfg(feature = "failpoints")]
 mod panics;
 mod recovery;

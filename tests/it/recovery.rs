@@ -135,3 +135,35 @@ fn a_client_ahead_of_the_journal_is_told_so_and_hears_what_comes_next() {
     fill(&node, "room", 1, 10);
     assert_eq!(client.push()["pub"]["offset"], 4);
 }
+
+#[test]
+fn a_channel_given_by_a_backend_is_announced_before_anything_that_happens_in_it() {
+    let node = Node::start();
+    let mut client = Client::connect(&node, "ana");
+    node.api("subscribe", &json!({ "user": "ana", "channel": "lobby:room" }));
+    let first = client.push();
+    assert!(first["subscribe"].is_object(), "an SDK drops what it is told before: {first}");
+    assert!(client.push()["join"].is_object());
+}
+
+#[test]
+fn a_channel_given_by_a_backend_with_a_position_brings_what_was_said_since() {
+    let node = Node::start();
+    fill(&node, "room", 3, 10);
+    let mut client = Client::connect(&node, "ana");
+    let since = json!({ "offset": 1, "epoch": epoch(&node, "room") });
+    node.api("subscribe", &json!({ "user": "ana", "channel": "room", "recover_since": since }));
+    fill(&node, "room", 1, 10);
+    let mut told = None;
+    let mut heard = Vec::new();
+    while heard.last() != Some(&4) {
+        let push = client.push();
+        match push["subscribe"].is_object() {
+            true => told = Some(push["subscribe"]["offset"].as_u64().unwrap_or(0)),
+            false => heard.extend(push["pub"]["offset"].as_u64()),
+        }
+    }
+    let told = told.expect("the subscription was announced");
+    let expected: Vec<_> = (told + 1..=4).collect();
+    assert_eq!(heard, expected, "told to stand at {told}, so this is what has to follow");
+}

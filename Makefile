@@ -45,10 +45,11 @@ format: ## Is the code formatted?
 .PHONY: lint
 lint: ## clippy, warnings are errors
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --all-features -- -D warnings
 
 .PHONY: rust
 rust: ## Unit, contract, architecture and integration tests
-	$(CARGO) test --locked
+	$(CARGO) test --locked --features failpoints
 
 .PHONY: build
 build:

@@ -1,8 +1,13 @@
 //! The server API and the operator's port, as HTTP sees them.
 
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
 use serde_json::json;
 
-use crate::support::{API_KEY, Answer, Client, Node, request};
+use crate::support::{API_KEY, Answer, Client, DEADLINE, Node, request};
 
 fn call(node: &Node, head: &str, body: &str) -> Answer {
     request(node.port, head, body).expect("an answer")
@@ -35,6 +40,18 @@ fn what_is_no_call_of_the_server_api_gets_a_status_that_says_so() {
     assert_eq!(call(&node, &format!("POST /api/no_such_method {key}"), "{}").status, 404);
     assert_eq!(call(&node, &format!("POST /emulation {key}"), "{}").status, 404);
     assert_eq!(call(&node, &format!("POST /connection/http_stream {key}"), "{}").status, 404);
+}
+
+#[test]
+fn who_never_finishes_a_request_is_let_go() {
+    let node = Node::start();
+    let mut stream = TcpStream::connect(("127.0.0.1", node.port)).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.write_all(b"POST /api/info HTTP/1.1\r\nX-Begun: ").unwrap();
+    // 408 or nothing at all, and then the end.
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the node ends it before the deadline");
+    assert!(answer.is_empty() || answer.contains(" 408 "), "{answer}");
 }
 
 #[test]

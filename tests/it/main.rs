@@ -13,5 +13,9 @@ mod heartbeat;
 mod house;
 mod http;
 mod identity;
+mod metrics;
+#[cfg(feature = "failpoints")]
+mod panics;
+mod recovery;
 mod sizes;
 mod slow_reader;

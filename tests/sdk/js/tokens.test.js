@@ -121,6 +121,23 @@ scenarios('tokens', ({ join, person, channel }) => {
     assert.equal(ana.heard.all('connected').length, 1, 'the connection stays');
   });
 
+  it('for a subscription that bring an ended one on refresh end it with 2501, and the next one brings it back', async () => {
+    const room = channel('$');
+    const claims = { sub: 'ana', channel: room };
+    const source = bringing(
+      sign({ ...claims, exp: inSeconds(2) }),
+      sign({ ...claims, exp: inSeconds(-300) }),
+      sign({ ...claims, exp: inSeconds(3600) }),
+    );
+    const ana = await join('ana');
+    const seat = await ana.enter(room, { getToken: source.getToken });
+    await seat.heard.next('subscribing', ({ code }) => code === 2501);
+    await seat.heard.next('subscribed');
+    await seat.say('still here');
+    assert.deepEqual(await seat.hears(1), ['still here']);
+    assert.deepEqual(seat.heard.all('unsubscribed'), []);
+  });
+
   it('for a subscription with a foreign key are answered with 103', async () => {
     const room = channel('$');
     const ana = await join('ana');

@@ -7,19 +7,20 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     ops::Bound,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use super::{
     Append, AppendError, Appended, Batch, Changes, Clock, Cursor, FEED_PAGE, Journal, Page,
     Pending, Range, RetentionOf, Settled, Trimmed, Unavailable, WriterId,
-    numbering::{self, Digest, FEED_TTL, Head, KEY_TTL, Known, Verdict},
+    numbering::{self, Digest, FEED_TTL, KEY_TTL, Known, Verdict},
     system_clock,
 };
-use crate::{
-    ids::Channel,
-    protocol::{Epoch, Position, Publication},
-};
+use crate::{ids::Channel, protocol::Position};
+
+mod stream;
+
+use stream::Stream;
 
 /// Batches of each writer that the feed keeps, at most: it serves readers of this process only, and
 /// who is further behind compares its channels.
@@ -46,15 +47,6 @@ struct State {
     writers: BTreeMap<WriterId, Writer>,
     /// The last channel that trimming looked at.
     trimmed_to: Option<Channel>,
-}
-
-struct Stream {
-    life: u64,
-    epoch: Epoch,
-    head: Head,
-    /// (when, what), contiguous up to the top.
-    kept: VecDeque<(u64, Arc<Publication>)>,
-    published_at: u64,
 }
 
 #[derive(Default)]
@@ -292,40 +284,5 @@ impl State {
                 writer.rows.pop_front();
             }
         }
-    }
-}
-
-impl Stream {
-    fn new(epoch: Epoch, life: u64) -> Self {
-        Self { life, epoch, head: Head::default(), kept: VecDeque::new(), published_at: 0 }
-    }
-
-    fn push(&mut self, offset: u64, publication: &Publication, now: u64) {
-        // Times never fall within a channel, or retention by age would tear holes into it.
-        self.published_at = self.published_at.max(now);
-        let publication = Publication { offset, ..publication.clone() };
-        self.kept.push_back((self.published_at, Arc::new(publication)));
-    }
-
-    /// Greatest offset that is no longer shown.
-    fn floor(&self, retention: &super::Retention, now: u64) -> u64 {
-        let cutoff = numbering::cutoff_by_age(now, retention);
-        let gone = self.head.top - self.kept.len() as u64;
-        let old = self.kept.partition_point(|(at, _)| *at <= cutoff) as u64;
-        numbering::floor_by_size(self.head.top, retention).max(gone + old)
-    }
-
-    fn index(&self, offset: u64) -> usize {
-        (offset + self.kept.len() as u64 - self.head.top - 1) as usize
-    }
-
-    fn expire(&mut self, retention: &super::Retention, now: u64) -> u64 {
-        let gone = self.head.top - self.kept.len() as u64;
-        let past = self.floor(retention, now) - gone;
-        self.kept.drain(..past as usize);
-        if self.kept.is_empty() || self.kept.capacity() > 4 * self.kept.len() {
-            self.kept.shrink_to_fit();
-        }
-        past
     }
 }

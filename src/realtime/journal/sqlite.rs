@@ -5,6 +5,7 @@
 
 use std::{path::Path, sync::Arc, time::Instant};
 
+use diesel::Connection;
 use tokio::sync::oneshot;
 
 use super::{
@@ -18,6 +19,7 @@ use crate::{
 
 mod append;
 mod birth;
+mod commits;
 mod committer;
 mod fault;
 mod feed;
@@ -31,7 +33,8 @@ mod tests;
 mod trim;
 
 pub use birth::backup;
-use committer::{Command, Commits, Committer};
+use commits::{Command, Commits};
+use committer::Committer;
 use fault::Faults;
 use readers::Readers;
 
@@ -86,6 +89,8 @@ impl SqliteJournal {
             closed: Vec::new(),
             unknown: None,
             looked_at_log: Instant::now(),
+            complained_at: None,
+            failures: 0,
         };
         let threads = |why: std::io::Error| failed("start threads for", why.to_string());
         let readers = Readers::start(&database.readers(READERS)?, READERS).map_err(threads)?;
@@ -131,7 +136,9 @@ impl Journal for SqliteJournal {
 
     fn changes(&self, cursor: Cursor) -> Pending<'_, Result<Changes, Unavailable>> {
         let generation = self.generation.clone();
-        self.readers.ask(move |connection| feed::changes(connection, &generation, cursor))
+        self.readers.ask(move |connection| {
+            connection.transaction(|connection| feed::changes(connection, &generation, cursor))
+        })
     }
 
     fn settle(&self, writer: WriterId, seq: u64) -> Pending<'_, Result<Settled, Unavailable>> {

@@ -10,17 +10,18 @@ use std::{
 };
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Supervised};
-use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use super::{AppendError, Appended, Batch, Journal, Settled, WriterId};
-use crate::{fail_point, fail_point_async};
+use crate::fail_point;
 
+mod errands;
 mod handle;
 #[cfg(test)]
 mod tests;
 mod ticket;
 
+use errands::{BatchDone, BatchName, BatchSettled};
 pub use handle::{JournalHandle, Overloaded};
 use ticket::Ticket;
 pub use ticket::{Answer, Committed};
@@ -30,15 +31,6 @@ const BATCH: usize = 1024;
 
 /// Bytes of data in one commit, at most: what a disk of 100 MB/s writes in 40 ms. One publication always fits.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
-
-/// How long the journal may take to say what became of a batch.
-const ASK: Duration = Duration::from_secs(5);
-
-/// The first pause before a batch's fate is asked for again; each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
-/// The longest of these pauses.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How often those who wait are looked at.
 const TICK: Duration = Duration::from_millis(250);
@@ -102,13 +94,6 @@ struct Flight {
     fate: Fate,
 }
 
-/// Names a batch for ever.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct BatchName {
-    writer: WriterId,
-    seq: u64,
-}
-
 enum Fate {
     /// The journal has it.
     UnderWay,
@@ -122,23 +107,6 @@ enum Fate {
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Queue(Ticket);
-
-/// The journal has answered, or did not in time.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct BatchDone {
-    name: BatchName,
-    result: Result<Vec<Appended>, AppendError>,
-    took: Duration,
-}
-
-/// The journal has found out about a batch.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct BatchSettled {
-    name: BatchName,
-    settled: Settled,
-}
 
 /// Answer when nothing waits and nothing is under way.
 #[derive(Message)]
@@ -189,14 +157,19 @@ impl JournalWriter {
         let name = BatchName { writer: self.id, seq: self.seq + 1 };
         self.flight = Some(Flight { name, tickets, fate: Fate::UnderWay });
         let batch = Batch { writer: name.writer, seq: name.seq, appends };
-        actix_rt::spawn(commit(self.journal.clone(), batch, self.patience.commit, me.clone()));
+        actix_rt::spawn(errands::commit(
+            self.journal.clone(),
+            batch,
+            self.patience.commit,
+            me.clone(),
+        ));
     }
 
     /// Asks for the fate of the batch under way; a second asking does no harm.
     fn settle(&mut self, me: &Addr<Self>) {
         if let Some(flight) = &mut self.flight {
             flight.fate = Fate::Unknown;
-            actix_rt::spawn(settle(self.journal.clone(), flight.name, me.clone()));
+            actix_rt::spawn(errands::settle(self.journal.clone(), flight.name, me.clone()));
         }
     }
 
@@ -237,50 +210,6 @@ impl JournalWriter {
         self.flight
             .as_ref()
             .is_some_and(|flight| flight.name == name && !matches!(flight.fate, Fate::Known(_)))
-    }
-}
-
-/// Commits a batch. Outlives a restart of the actor.
-async fn commit(
-    journal: Arc<dyn Journal>,
-    batch: Batch,
-    deadline: Duration,
-    writer: Addr<JournalWriter>,
-) {
-    let name = BatchName { writer: batch.writer, seq: batch.seq };
-    let started = Instant::now();
-    let append = async {
-        fail_point_async!("append.before", Err(AppendError::Refused("as a test asked".into())));
-        journal.append(batch).await
-    };
-    let append = std::panic::AssertUnwindSafe(append).catch_unwind();
-    let result = match tokio::time::timeout(deadline, append).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(AppendError::Unknown("the journal panicked".into())),
-        Err(_) => Err(AppendError::Unknown("the journal did not answer in time".into())),
-    };
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "one batch is under way, so one of these at a time"
-    )]
-    writer.do_send(BatchDone { name, result, took: started.elapsed() });
-}
-
-/// Asks for a batch's fate until the journal knows. Outlives a restart of the actor.
-async fn settle(journal: Arc<dyn Journal>, name: BatchName, writer: Addr<JournalWriter>) {
-    let mut pause = FIRST_PAUSE;
-    while writer.connected() {
-        match tokio::time::timeout(ASK, journal.settle(name.writer, name.seq)).await {
-            Ok(Ok(settled)) => {
-                #[allow(clippy::disallowed_methods, reason = "one an unknown commit")]
-                writer.do_send(BatchSettled { name, settled });
-                return;
-            }
-            Ok(Err(why)) => log::warn!("the fate of a batch is still unknown: {}", why.0),
-            Err(_) => log::warn!("the fate of a batch is still unknown: the journal is silent"),
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

@@ -3,11 +3,7 @@
 use std::{
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
-    },
-    thread::JoinHandle,
+    sync::{Arc, mpsc::Receiver},
     time::{Duration, Instant},
 };
 
@@ -16,10 +12,10 @@ use diesel::{
     connection::{AnsiTransactionManager, TransactionManager},
     prelude::*,
 };
-use tokio::sync::oneshot;
 
 use super::{
     append::{Stop, Work},
+    commits::Command,
     fault::Faults,
     feed,
     heads::Heads,
@@ -34,34 +30,17 @@ use crate::{
     },
 };
 
-/// Commands that wait for the thread, at most: a lane has one batch under way, so more than a few
-/// means that the disk stands still.
-const WAITING: usize = 64;
-
 /// Bytes of log from which readers are made to let go of it: four times what a checkpoint leaves.
 const LOG_LIMIT: u64 = 32 * 1024 * 1024;
 
 /// How often the log's length is looked at, and at most forced back, while readers hold it.
 const LOG_LOOK: Duration = Duration::from_secs(5);
 
+/// Failures are logged as often, at most.
+const COMPLAIN: Duration = Duration::from_secs(1);
+
 /// Writers that are closed only in memory, because the disk was full, at most.
 const CLOSED: usize = 1024;
-
-type Answer<T> = oneshot::Sender<T>;
-
-/// What the thread is asked.
-pub(super) enum Command {
-    Append(Batch, Answer<Result<Vec<Appended>, AppendError>>),
-    Settle(WriterId, u64, Answer<Result<Settled, Unavailable>>),
-    Remove(Channel, Answer<Result<(), Unavailable>>),
-    Trim(Answer<Result<Trimmed, Unavailable>>),
-}
-
-/// The way to the thread. When it is dropped the thread finishes what waits and ends.
-pub(super) struct Commits {
-    commands: Option<SyncSender<Command>>,
-    thread: Option<JoinHandle<()>>,
-}
 
 /// What the thread works with.
 pub(super) struct Committer {
@@ -77,6 +56,9 @@ pub(super) struct Committer {
     /// The last batch that this thread could not tell the fate of.
     pub unknown: Option<(WriterId, u64)>,
     pub looked_at_log: Instant,
+    pub complained_at: Option<Instant>,
+    /// Transactions that failed since the start.
+    pub failures: u64,
 }
 
 /// Why a transaction has no result.
@@ -94,37 +76,9 @@ impl From<Failed> for Unavailable {
     }
 }
 
-impl Commits {
-    pub fn start(committer: Committer) -> std::io::Result<Self> {
-        let (commands, waiting) = sync_channel(WAITING);
-        let thread = std::thread::Builder::new()
-            .name("journal-commit".into())
-            .spawn(move || committer.run(&waiting))?;
-        Ok(Self { commands: Some(commands), thread: Some(thread) })
-    }
-
-    /// Gives the thread a command, or says why it takes none.
-    pub fn ask(&self, command: Command) -> Result<(), String> {
-        let Some(commands) = &self.commands else { return Err("the journal is closed".into()) };
-        commands.try_send(command).map_err(|refused| match refused {
-            TrySendError::Full(_) => "the journal's disk does not keep up".into(),
-            TrySendError::Disconnected(_) => "the journal's thread has ended".into(),
-        })
-    }
-}
-
-impl Drop for Commits {
-    fn drop(&mut self) {
-        self.commands = None;
-        if let Some(thread) = self.thread.take() {
-            // Its panics were caught and logged where they happened.
-            let _ = thread.join();
-        }
-    }
-}
-
 impl Committer {
-    fn run(mut self, waiting: &Receiver<Command>) {
+    /// Until nobody can ask any more.
+    pub fn run(mut self, waiting: &Receiver<Command>) {
         while let Ok(command) = waiting.recv() {
             match command {
                 Command::Append(batch, answer) => drop(answer.send(self.append(&batch))),
@@ -212,6 +166,9 @@ impl Committer {
             this.trimmer.step(connection, &this.retention, now).map_err(Stop::Query)
         })?;
         step.dropped.iter().for_each(|channel| self.heads.dropped(channel));
+        if step.writers {
+            self.heads.writers_dropped();
+        }
         self.trimmer = step.then;
         Ok(step.trimmed)
     }
@@ -233,7 +190,7 @@ impl Committer {
         };
         self.start_over();
         drop(order);
-        log::warn!("{why}");
+        self.complain(&why);
         Err(if committing.get() { Failed::Committing(why) } else { Failed::Before(why) })
     }
 
@@ -256,6 +213,15 @@ impl Committer {
         self.faults.at("committed")?;
         self.connection = Some(connection);
         Ok(value)
+    }
+
+    /// On a full disk every batch fails, hundreds a second: one line a second says it.
+    fn complain(&mut self, why: &str) {
+        self.failures += 1;
+        if self.complained_at.is_none_or(|at| at.elapsed() >= COMPLAIN) {
+            log::warn!("{why} (transactions that failed so far: {})", self.failures);
+            self.complained_at = Some(Instant::now());
+        }
     }
 
     fn start_over(&mut self) {

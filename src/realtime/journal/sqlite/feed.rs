@@ -203,7 +203,7 @@ pub(super) fn find(
     Ok(Some(results.collect()))
 }
 
-/// What came since `cursor`, within one read transaction.
+/// What came since `cursor`. To be called within one read transaction.
 pub(super) fn changes(
     connection: &mut SqliteConnection,
     generation: &str,

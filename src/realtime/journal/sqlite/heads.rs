@@ -135,6 +135,11 @@ impl Heads {
         self.lanes.remove(&writer);
     }
 
+    /// Forgets all writers: the rows of some went.
+    pub fn writers_dropped(&mut self) {
+        self.lanes.clear();
+    }
+
     /// Forgets a channel of which the row went.
     pub fn dropped(&mut self, channel: &Channel) {
         self.young.remove(channel);

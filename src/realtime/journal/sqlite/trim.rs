@@ -6,7 +6,7 @@ use diesel::{connection::SimpleConnection, dsl::sql, prelude::*, sql_types::BigI
 
 use super::{
     feed,
-    heads::{MAX_OFFSET, offset_of, row_id},
+    heads::{MAX_OFFSET, last_writer, offset_of, row_id},
     schema::{
         journal_channels, journal_feed, journal_keys, journal_lives, journal_publications,
         journal_writers,
@@ -38,6 +38,9 @@ const VACUUM_PAGES: i64 = 256;
 /// How long the row of a writer stays after its last batch: longer than any commit can be under way.
 const WRITER_TTL: u64 = 24 * 60 * 60 * 1000;
 
+/// The newest writers stay for ever: one of them is the lane of this run, however long it was idle.
+const WRITERS: i64 = 64;
+
 /// How far the walk has come.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Trimmer {
@@ -48,7 +51,10 @@ pub(super) struct Trimmer {
 /// What a step did, if it commits.
 pub(super) struct Step {
     pub trimmed: Trimmed,
+    /// Channels of which the row went.
     pub dropped: Vec<Channel>,
+    /// Some writers' rows went, too.
+    pub writers: bool,
     pub then: Trimmer,
 }
 
@@ -72,8 +78,10 @@ impl Trimmer {
         now: u64,
     ) -> QueryResult<Step> {
         let started = Instant::now();
-        let mut step = Step { trimmed: Trimmed::default(), dropped: Vec::new(), then: self };
-        let mut left = ROWS - trim_feed(connection, now)?;
+        let (gone, writers) = trim_feed(connection, now)?;
+        let trimmed = Trimmed::default();
+        let mut step = Step { trimmed, dropped: Vec::new(), writers, then: self };
+        let mut left = ROWS - gone;
         'walk: loop {
             let rows: Vec<Row> = journal_channels::table
                 .filter(journal_channels::id.gt(step.then.channel))
@@ -96,8 +104,11 @@ impl Trimmer {
                 }
             }
             if last {
-                step.then.channel = 0;
+                // With rows left to drop in the last channels, the round is not over.
                 step.trimmed.more = left <= 0;
+                if left > 0 {
+                    step.then.channel = 0;
+                }
                 break;
             }
         }
@@ -217,12 +228,14 @@ fn forget(connection: &mut SqliteConnection, row: &Row) -> QueryResult<()> {
     Ok(())
 }
 
-/// Old feed rows, and writers that have none and are long gone. Says how many rows went.
-fn trim_feed(connection: &mut SqliteConnection, now: u64) -> QueryResult<i64> {
+/// Old feed rows, and writers that have none and are long gone. Says how many rows of the feed went,
+/// and whether a writer did.
+fn trim_feed(connection: &mut SqliteConnection, now: u64) -> QueryResult<(i64, bool)> {
     use journal_feed as f;
     use journal_writers as w;
     let writers: Vec<(i64, i64)> = w::table.select((w::id, w::at)).load(connection)?;
-    let mut left = ROWS / 2;
+    let oldest_that_stays = last_writer(connection)? - WRITERS;
+    let (mut left, mut dropped) = (ROWS / 2, false);
     for (id, at) in writers {
         let old: Option<(i64, i64)> = f::table
             .filter(f::id.between(row_id(id, 0), row_id(id, MAX_OFFSET)))
@@ -238,14 +251,18 @@ fn trim_feed(connection: &mut SqliteConnection, now: u64) -> QueryResult<i64> {
             diesel::update(w::table.find(id))
                 .set((w::seq.eq(offset_of(past) as i64), w::at.eq(past_at)))
                 .execute(connection)?;
-        } else if at as u64 + WRITER_TTL <= now && feed::last_batch(connection, id)?.is_none() {
+        } else if id <= oldest_that_stays
+            && at as u64 + WRITER_TTL <= now
+            && feed::last_batch(connection, id)?.is_none()
+        {
             diesel::delete(w::table.find(id)).execute(connection)?;
+            dropped = true;
         }
         if left <= 0 {
             break;
         }
     }
-    Ok(ROWS / 2 - left)
+    Ok((ROWS / 2 - left, dropped))
 }
 
 /// Gives empty pages back. Says whether there are more.

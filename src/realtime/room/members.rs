@@ -10,6 +10,9 @@ use super::{
 };
 use crate::protocol::{ClientInfo, Encoding, Epoch, Position, Push, push::Event};
 
+#[cfg(test)]
+mod tests;
+
 /// A connection in a channel.
 pub struct Member {
     pub seat: Rc<dyn Seat>,

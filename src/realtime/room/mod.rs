@@ -14,6 +14,8 @@ pub mod members;
 mod people;
 pub mod ring;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod trap;

@@ -5,6 +5,9 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 use super::broadcast::Broadcast;
 use crate::{ids::Channel, protocol::Position, realtime::journal::Page};
 
+#[cfg(test)]
+mod tests;
+
 /// A run of publications without gap, bounded in bytes; the oldest go first.
 #[derive(Debug)]
 pub struct Ring {

@@ -18,7 +18,7 @@ pub type WorkerIndex = usize;
 
 impl SeatId {
     /// The `count`-th connection of a worker.
-    pub fn new(worker: WorkerIndex, count: u64) -> Self {
+    pub const fn new(worker: WorkerIndex, count: u64) -> Self {
         Self((worker as u64) << 48 | (count & 0xffff_ffff_ffff))
     }
 

@@ -60,8 +60,10 @@ impl Room {
         };
         let verdict = self.door.arrive(&position.epoch, position.offset, publication);
         self.follow(verdict, ctx);
+        self.look(ctx);
     }
 
+    /// What the door let through goes out. (To look for the rest is the caller's.)
     pub(super) fn follow(&mut self, verdict: Verdict, ctx: &mut Context<Self>) {
         match verdict {
             Verdict::Nothing | Verdict::Read => {}
@@ -71,7 +73,6 @@ impl Room {
                 self.deliver(next, ctx);
             }
         }
-        self.look(ctx);
     }
 
     /// Whoever has a position must come back; the others go on `ahead` before where the door stands now.

@@ -88,6 +88,7 @@ impl Room {
             self.delivered = self.door.at().cloned();
         }
         self.follow(verdict, ctx);
+        // Before anything else is read: this page knows only those who were here when it was asked for.
         if let Asked::Missed(after) = read.asked
             && !std::mem::take(&mut self.distrusts_page)
         {

@@ -105,7 +105,12 @@ impl Ear {
 
     /// What was heard so far and nobody looked at.
     pub fn rest(&mut self) -> Vec<Word> {
-        std::iter::from_fn(|| self.0.try_recv().ok()).filter_map(word).collect()
+        self.raw().into_iter().filter_map(word).collect()
+    }
+
+    /// The same as it was given.
+    pub fn raw(&mut self) -> Vec<Heard> {
+        std::iter::from_fn(|| self.0.try_recv().ok()).collect()
     }
 }
 

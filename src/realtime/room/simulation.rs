@@ -1,0 +1,347 @@
+//! Three rooms of one channel, as on three nodes, over one journal and a bridge that loses, doubles and reorders.
+//!
+//! Built from the pure parts ([`Door`], [`Ring`](super::ring::Ring), [`catch_up`](super::catch_up)) and driven by plans of random steps, which
+//! shrink when they fail. One property: when all is quiet, each member's record is start + 1 .. top, each
+//! once, equal to the journal; nobody was sent away, since nothing is ever removed here.
+//!
+//! [`Mutant`]s are deliberate faults. A simulation that does not find one of them proves nothing.
+
+use std::sync::Arc;
+
+use node::{Asked, Node, Waiting};
+
+use super::{catch_up::Limits, door::Door};
+use crate::{
+    protocol::{Epoch, Payload, Position, Publication},
+    realtime::journal::{Direction, Page, Range},
+};
+
+mod node;
+mod plan;
+
+const NODES: usize = 3;
+const MEMBERS: usize = 6;
+
+/// More than any plan can miss: who is told that it missed too much was told wrong.
+const LIMITS: Limits = Limits { publications: 1_000, bytes: 1 << 20 };
+
+/// Publications from before the plan.
+const SAID_BEFORE: u64 = 8;
+
+/// Small, so that gaps take more than one page.
+const PAGE: usize = 3;
+
+/// So many turns are enough for any plan to come to rest.
+const MOST_TURNS: usize = 1_000;
+
+/// A deliberate fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Mutant {
+    OwnCommitPastTheDoor,
+    ArrivalsNotDeduplicated,
+    TopOfTheRoom,
+    GapSkipped,
+    RowsThenTop,
+    MergeWithoutRing,
+    PageForAnother,
+    LateComerJudgedByAnOldPage,
+    NoFeed,
+    FallForgetsToLook,
+}
+
+/// One thing that happens. Numbers are taken modulo what there is.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Somebody publishes through that node.
+    Publish(usize),
+    /// The journal commits what that node sent first.
+    Commit(usize),
+    /// The writer tells that node's room of its first commit.
+    Tell(usize),
+    /// The bridge delivers one message, in any order; it may keep it to deliver it again.
+    Arrive {
+        which: usize,
+        again: bool,
+    },
+    /// The bridge loses one.
+    Lose(usize),
+    /// The feed tells a node the journal's top.
+    Feed(usize),
+    /// The read of that node takes its snapshot.
+    Snapshot(usize),
+    /// Its page reaches the room.
+    Answer(usize),
+    /// A member enters at the top, if it never did; else it comes back to that node with its position.
+    Come {
+        member: usize,
+        node: usize,
+    },
+    Leave(usize),
+    /// A room falls over what it is told first, and is restarted.
+    Fall(usize),
+}
+
+/// What must never be.
+#[derive(Debug, PartialEq, Eq)]
+enum Wrong {
+    /// A member's record is not what the journal has from its start on.
+    Record { member: usize, start: u64, offsets: Vec<u64> },
+    /// Something at its end is missing.
+    Short { member: usize, has: u64, top: u64 },
+    /// A member was told that it can't be recovered.
+    NotRecovered { member: usize },
+    /// A room said that a part of its history is gone.
+    SentAway { node: usize },
+    /// It does not come to rest.
+    Restless,
+}
+
+struct World {
+    mutant: Option<Mutant>,
+    /// A node alone has none: nobody else publishes.
+    has_feed: bool,
+    journal: Vec<Arc<Publication>>,
+    nodes: Vec<Node>,
+    members: Vec<Member>,
+    /// (to, what).
+    bridge: Vec<(usize, Arc<Publication>)>,
+    /// The bridge lost something for that node: the feed has to tell it.
+    owed: [bool; NODES],
+    published: u64,
+    wrong: Option<Wrong>,
+}
+
+#[derive(Default)]
+struct Member {
+    /// The node that it is in.
+    node: Option<usize>,
+    start: Option<u64>,
+    /// Where it was let in last: its hub drops what is not above.
+    entered_at: u64,
+    record: Vec<Arc<Publication>>,
+}
+
+fn epoch() -> Epoch {
+    Epoch::new("e")
+}
+
+impl World {
+    fn new(nodes: usize, mutant: Option<Mutant>) -> Self {
+        let mut world = Self {
+            mutant,
+            has_feed: nodes > 1 && mutant != Some(Mutant::NoFeed),
+            journal: Vec::new(),
+            nodes: Vec::new(),
+            members: (0..MEMBERS).map(|_| Member::default()).collect(),
+            bridge: Vec::new(),
+            owed: [false; NODES],
+            published: 0,
+            wrong: None,
+        };
+        // Something was said before, and some were there and left again.
+        for _ in 0..SAID_BEFORE {
+            let publication = world.said();
+            world.commit(publication);
+        }
+        for (start, member) in (0..SAID_BEFORE).step_by(3).zip(&mut world.members) {
+            member.start = Some(start);
+        }
+        for node in 0..NODES {
+            world.nodes.push(Node::new());
+            world.attend(node);
+        }
+        world
+    }
+
+    fn is(&self, mutant: Mutant) -> bool {
+        self.mutant == Some(mutant)
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Publish(node) => {
+                let publication = self.said();
+                self.nodes[node].appends.push_back(publication);
+            }
+            Step::Commit(node) => {
+                let Some(publication) = self.nodes[node].appends.pop_front() else { return };
+                let publication = self.commit(publication);
+                self.nodes[node].committed.push_back(publication);
+            }
+            Step::Tell(node) => self.tell(node),
+            Step::Arrive { which, again } => {
+                let Some(which) = which.checked_rem(self.bridge.len()) else { return };
+                let (node, publication) = self.bridge[which].clone();
+                if !again {
+                    self.bridge.remove(which);
+                }
+                self.arrive(node, publication);
+            }
+            Step::Lose(which) => {
+                let Some(which) = which.checked_rem(self.bridge.len()) else { return };
+                let (node, _) = self.bridge.remove(which);
+                self.owed[node] = true;
+            }
+            Step::Feed(node) if self.has_feed => self.feed(node),
+            Step::Feed(_) => {}
+            Step::Snapshot(node) => self.snapshot(node),
+            Step::Answer(node) => self.answer(node),
+            Step::Come { member, node } => self.come(member, node),
+            Step::Leave(member) => self.leave(member),
+            Step::Fall(node) => self.fall(node),
+        }
+    }
+
+    // The world around a room.
+
+    fn said(&mut self) -> Publication {
+        self.published += 1;
+        let data = Payload::stored(self.published.to_be_bytes().to_vec().into(), false);
+        Publication { data, ..Publication::default() }
+    }
+
+    fn commit(&mut self, publication: Publication) -> Arc<Publication> {
+        let offset = self.journal.len() as u64 + 1;
+        let publication = Arc::new(Publication { offset, ..publication });
+        self.journal.push(publication.clone());
+        publication
+    }
+
+    /// It falls over the first of its commits: neither it nor the other nodes hear of that.
+    fn fall(&mut self, node: usize) {
+        if self.nodes[node].committed.pop_front().is_some() {
+            (0..NODES).filter(|other| *other != node).for_each(|other| self.owed[other] = true);
+        }
+        let at = self.nodes[node].door.at().cloned();
+        let mut door = Door::standing(at.clone());
+        if let Some(at) = at
+            && self.is(Mutant::FallForgetsToLook)
+        {
+            door.asked();
+            let _ = door.page(&self.page(u64::MAX, 0, at.offset), None);
+        }
+        self.nodes[node].door = door;
+        self.nodes[node].ring.clear();
+        self.attend(node);
+    }
+
+    fn tell(&mut self, node: usize) {
+        let Some(publication) = self.nodes[node].committed.pop_front() else { return };
+        if self.is(Mutant::OwnCommitPastTheDoor) {
+            self.hand_out(node, &publication);
+        }
+        for other in (0..NODES).filter(|other| *other != node) {
+            self.bridge.push((other, publication.clone()));
+        }
+        self.arrive(node, publication);
+    }
+
+    fn feed(&mut self, node: usize) {
+        let top = self.journal.len() as u64;
+        if top > 0 {
+            let verdict = self.nodes[node].door.arrive(&epoch(), top, None);
+            self.follow(node, verdict);
+            self.look(node);
+        }
+    }
+
+    fn page(&self, after: u64, limit: usize, top: u64) -> Page {
+        let rows = self.journal.iter().filter(|p| p.offset > after).take(limit);
+        Page { epoch: epoch(), top, publications: rows.cloned().collect() }
+    }
+
+    fn snapshot(&mut self, node: usize) {
+        let Some(asked) = self.nodes[node].reading.as_ref().map(|r| r.asked) else { return };
+        let range = match asked {
+            Asked::Top => Range { limit: 0, ..LIMITS.range(0) },
+            Asked::Gap(after) => Range { limit: PAGE, ..LIMITS.range(after) },
+            Asked::Missed(after) => LIMITS.range(after),
+        };
+        let Direction::After(after) = range.direction else { return };
+        let page = self.page(after, range.limit, self.journal.len() as u64);
+        if let Some(reading) = &mut self.nodes[node].reading {
+            reading.page.get_or_insert(page);
+        }
+    }
+
+    fn come(&mut self, member: usize, node: usize) {
+        self.leave(member);
+        let recover = self.members[member].start.map(|start| {
+            let offset = start + self.members[member].record.len() as u64;
+            Position { epoch: epoch(), offset }
+        });
+        let waiting = Waiting { member, recover, is_fresh: false };
+        self.nodes[node].waiting.push_back(waiting);
+        self.attend(node);
+    }
+
+    fn leave(&mut self, member: usize) {
+        self.members[member].node = None;
+        for node in &mut self.nodes {
+            node.waiting.retain(|waiting| waiting.member != member);
+        }
+    }
+
+    // The end.
+
+    /// Lets everything that is under way arrive, except what the bridge still has: that is lost.
+    fn come_to_rest(&mut self) {
+        for node in 0..NODES {
+            while !self.nodes[node].appends.is_empty() {
+                self.step(Step::Commit(node));
+            }
+            while !self.nodes[node].committed.is_empty() {
+                self.step(Step::Tell(node));
+            }
+        }
+        for (node, _) in std::mem::take(&mut self.bridge) {
+            self.owed[node] = true;
+        }
+        for node in 0..NODES {
+            if self.owed[node] && self.has_feed {
+                self.feed(node);
+            }
+            for turn in 0.. {
+                if self.nodes[node].reading.is_none() {
+                    break;
+                }
+                if turn == MOST_TURNS {
+                    self.wrong = Some(Wrong::Restless);
+                    return;
+                }
+                self.answer(node);
+            }
+        }
+    }
+
+    fn check(&self) -> Result<(), Wrong> {
+        let top = self.journal.len() as u64;
+        for (number, member) in self.members.iter().enumerate() {
+            let Some(start) = member.start else { continue };
+            let expected = self.journal.iter().skip(start as usize).take(member.record.len());
+            if !member.record.iter().eq(expected) {
+                let offsets = member.record.iter().map(|p| p.offset).collect();
+                return Err(Wrong::Record { member: number, start, offsets });
+            }
+            let has = start + member.record.len() as u64;
+            if member.node.is_some() && has != top {
+                return Err(Wrong::Short { member: number, has, top });
+            }
+        }
+        let all_in = self.nodes.iter().all(|node| node.waiting.is_empty());
+        if all_in { Ok(()) } else { Err(Wrong::Restless) }
+    }
+}
+
+/// Plays a plan of that many nodes to its end.
+fn play(plan: &[Step], nodes: usize, mutant: Option<Mutant>) -> Result<(), Wrong> {
+    let mut world = World::new(nodes, mutant);
+    for step in plan {
+        world.step(*step);
+    }
+    world.come_to_rest();
+    match world.wrong.take() {
+        Some(wrong) => Err(wrong),
+        None => world.check(),
+    }
+}

@@ -266,6 +266,29 @@ async fn the_file_shrinks_when_publications_go() {
     assert!(left < 3 * 1024 * 1024, "{left} bytes are left of more than 10 MB");
 }
 
+#[actix::test]
+async fn the_log_stays_short_and_a_long_read_only_delays_that() {
+    let (folder, world) = (Folder::new(), World::new());
+    let journal: Arc<dyn Journal> = Arc::new(open(&folder.file(), &world));
+    let mut lane = Lane::new(&journal);
+    let text = "x".repeat(3_000);
+    let log = || std::fs::metadata(folder.path().join("fanfare.db-wal")).unwrap().len() >> 20;
+    let mut write = async |megabytes: usize| {
+        for _ in 0..megabytes {
+            lane.append((0..350).map(|_| append("a", &text)).collect()).await;
+        }
+    };
+    write(30).await;
+    assert!(log() < 16, "{} MiB of log after 30 MB", log());
+    let mut reader = SqliteConnection::establish(&folder.file().to_string_lossy()).unwrap();
+    reader.batch_execute("BEGIN; SELECT count(*) FROM journal_feed").unwrap();
+    write(40).await;
+    assert!(log() > 32, "the reader holds {} MiB of log", log());
+    reader.batch_execute("COMMIT").unwrap();
+    write(2).await;
+    assert!(log() <= 32, "{} MiB of log after the reader let go", log());
+}
+
 #[test]
 fn a_place_that_keeps_nothing_is_refused() {
     let refused = Database::open(Path::new(":memory:"));

@@ -1,6 +1,7 @@
 //! The only place where parts meet: settings, stores, actors, listeners; and backwards, the shutdown.
 
 use std::{
+    collections::BTreeMap,
     fmt, io,
     net::TcpListener,
     sync::{
@@ -333,10 +334,25 @@ fn start_hub(house: Arc<House>, roster: std::rc::Rc<Roster>) -> actix::Addr<Hub>
 async fn tell(host: std::rc::Rc<Host>, pulse: Pulse) {
     let mut turn = tokio::time::interval(TELL);
     turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut restarts = BTreeMap::new();
     loop {
         turn.tick().await;
         watchdog::beat(&pulse);
         host.tell();
+        if host.roster.worker() == 0 {
+            tell_of_actors(&host.node, &mut restarts);
+        }
+    }
+}
+
+/// How many rooms and users are awake, and which actors have fallen since the last time.
+fn tell_of_actors(node: &Node, told: &mut BTreeMap<&'static str, u64>) {
+    let metrics = &node.metrics;
+    metrics.rooms.set(node.house.rooms() as i64);
+    metrics.users.set(node.users.len() as i64);
+    for (actor, restarts) in supervisor::restarts() {
+        let before = told.insert(actor, restarts).unwrap_or_default();
+        metrics.restarts_total.of(actor).inc_by(restarts - before);
     }
 }
 

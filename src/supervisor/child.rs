@@ -23,12 +23,7 @@ use super::{
 /// `name` is the kind of actor, as it stands in logs and metrics; `mailbox` is how many messages wait
 /// for it by `try_send`. The address works at once; messages wait until `make` has run over there. The actor ends like any other: by `ctx.stop()`, or when
 /// nobody holds its address any more.
-pub fn start<A, F>(
-    name: &'static str,
-    mailbox: usize,
-    arbiter: &ArbiterHandle,
-    make: F,
-) -> Addr<A>
+pub fn start<A, F>(name: &'static str, mailbox: usize, arbiter: &ArbiterHandle, make: F) -> Addr<A>
 where
     A: Actor<Context = Context<A>> + Supervised,
     F: FnOnce(&mut Context<A>) -> A + Send + 'static,

@@ -1,3 +1,5 @@
+//! Deltas hold for whatever they are made of, and hostile ones do no harm.
+
 use proptest::{collection::vec, prelude::*};
 
 use super::*;

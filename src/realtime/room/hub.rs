@@ -15,13 +15,16 @@ use super::{
     people::CountNumber,
     request::{Leave, Request},
     roster::Roster,
-    seat::{Identity, Notice, SeatId, SubscriptionNumber, Wishes, WorkerIndex},
+    seat::{Identity, Notice, Seat, SeatId, SubscriptionNumber, Told, Wishes, WorkerIndex},
     wheel::TURN,
 };
 use crate::{
     ids::Channel,
     protocol::{
-        Close, Outcome, Position, Reply, push::Event, refusal::Refusal, reply::SubscribeResult,
+        Close, NotJson, Outcome, Position, Push, Reply,
+        push::{Event, Form},
+        refusal::Refusal,
+        reply::SubscribeResult,
     },
 };
 
@@ -66,8 +69,7 @@ pub struct Enter {
     /// Where it stands once it has read `result`.
     pub position: u64,
     pub result: SubscribeResult,
-    /// The command to reply to; none for a server-side subscription.
-    pub command: Option<u32>,
+    pub told: Told,
 }
 
 /// The members of one channel on one worker.
@@ -100,7 +102,7 @@ impl Hub {
     }
 
     fn enter(&mut self, enter: Enter) {
-        let Enter { channel, who, wishes, position, result, command } = enter;
+        let Enter { channel, who, wishes, position, result, told } = enter;
         let Identity { seat: id, number, info } = who;
         let good_bye = Leave { seat: id, number, command: None };
         let Some(seat) = self.roster.seat(id) else {
@@ -109,16 +111,7 @@ impl Hub {
         };
         let knows_last = !result.publications.is_empty();
         let at = Position { epoch: result.epoch.clone(), offset: position };
-        let (result, queued) = match command {
-            None => (result, Ok(())),
-            Some(command) => {
-                let reply = Reply { id: command, outcome: Outcome::Subscribe(Box::new(result)) };
-                let queued = seat.encoding().reply(&reply).map(|bytes| seat.push_recovered(bytes));
-                let Outcome::Subscribe(mut result) = reply.outcome else { return };
-                result.publications.clear();
-                (*result, queued)
-            }
-        };
+        let (result, queued) = tell(&*seat, &channel, told, result);
         if queued.is_err() {
             seat.notice(Notice::Close(Close::INAPPROPRIATE_PROTOCOL));
             self.house.good_bye(&channel, good_bye);
@@ -209,6 +202,50 @@ impl Hub {
         let all = self.roster.ids().into_iter().filter_map(|id| self.roster.seat(id));
         for seat in all.filter(|seat| seat.is_open()).take(batch) {
             seat.notice(Notice::Close(Close::SHUTDOWN));
+        }
+    }
+}
+
+/// Tells a member that it has entered. Gives back what its session needs to know of the result.
+fn tell(
+    seat: &dyn Seat,
+    channel: &Channel,
+    told: Told,
+    mut result: SubscribeResult,
+) -> (SubscribeResult, Result<(), NotJson>) {
+    let encoding = seat.encoding();
+    match told {
+        Told::Connect => (result, Ok(())),
+        Told::Reply(id) => {
+            let reply = Reply { id, outcome: Outcome::Subscribe(Box::new(result)) };
+            let queued = encoding.reply(&reply).map(|bytes| seat.push_recovered(bytes));
+            let Outcome::Subscribe(mut result) = reply.outcome else {
+                return (SubscribeResult::default(), queued);
+            };
+            result.publications.clear();
+            (*result, queued)
+        }
+        Told::Push => {
+            let missed = std::mem::take(&mut result.publications);
+            let position = result
+                .positioned
+                .then(|| Position { epoch: result.epoch.clone(), offset: result.offset });
+            let subscribed = Event::Subscribe {
+                position,
+                recoverable: result.recoverable,
+                positioned: result.positioned,
+                data: result.data.clone(),
+            };
+            let said = missed.into_iter().map(|said| Event::Publication {
+                publication: said.publication,
+                epoch: None,
+                form: Form::Plain,
+            });
+            let queued = std::iter::once(subscribed).chain(said).try_for_each(|event| {
+                let push = Push { channel: channel.clone(), event };
+                encoding.push(&push).map(|bytes| seat.push_recovered(bytes))
+            });
+            (result, queued)
         }
     }
 }

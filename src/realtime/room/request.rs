@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::Message;
 use tokio::sync::oneshot;
 
-use super::seat::{Identity, SeatId, SubscriptionNumber, Wishes, WorkerIndex};
+use super::seat::{Identity, SeatId, SubscriptionNumber, Told, Wishes, WorkerIndex};
 use crate::{
     protocol::{Payload, Position, Publication, reply::PresenceResult},
     realtime::journal::{Appended, Key, Page, Unavailable, Version, writer::Answer},
@@ -47,8 +47,7 @@ pub struct Subscribe {
     pub data: Payload,
     /// Seconds until its subscription token expires, if it does.
     pub ttl: Option<u32>,
-    /// The command to reply to; none for a server-side subscription.
-    pub command: Option<u32>,
+    pub told: Told,
 }
 
 /// Says good-bye.

@@ -82,6 +82,17 @@ pub struct Wishes {
     pub announced: Announced,
 }
 
+/// How a member learns that it has entered; what follows on the wire follows the position named in there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Told {
+    /// By the reply to its `subscribe` command of that id.
+    Reply(u32),
+    /// By a push: the server subscribed it.
+    Push,
+    /// By the reply to its `connect`, which its session writes.
+    Connect,
+}
+
 /// Which of others' views a member enters. From the namespace, or overridden by its token.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Announced {

@@ -113,6 +113,8 @@ pub(super) struct Sub {
     /// The room has let it in.
     pub live: bool,
     pub server_side: bool,
+    /// Who speaks here: with the info of the subscription's own token, if it has one.
+    pub info: Arc<ClientInfo>,
     /// When it ends unless its token is refreshed.
     pub expires_at: Option<WorkerTime>,
 }

@@ -7,9 +7,7 @@ use super::{
 };
 use crate::{
     ids::Channel,
-    protocol::{
-        Close, Position, Push, Refusal, push::Event, refusal::Unsubscribed, reply::SubscribeResult,
-    },
+    protocol::{Close, Push, Refusal, push::Event, refusal::Unsubscribed, reply::SubscribeResult},
     realtime::room::{
         request::Leave,
         seat::{Notice, SubscriptionNumber},
@@ -73,18 +71,8 @@ impl Connection {
                 *awaited -= 1;
                 self.come_in_if_complete(ctx);
             }
-            (None, true) => {
-                let position = result
-                    .positioned
-                    .then(|| Position { epoch: result.epoch, offset: result.offset });
-                let event = Event::Subscribe {
-                    position,
-                    recoverable: result.recoverable,
-                    positioned: result.positioned,
-                    data: result.data,
-                };
-                self.push(&Push { channel, event }, ctx);
-            }
+            // Its push is queued already.
+            (None, true) => {}
             (None, false) => self.done(ctx),
         }
     }

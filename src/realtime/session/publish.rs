@@ -113,7 +113,7 @@ impl Connection {
         let data = in_format(&namespace, data)?;
         let publication = Publication {
             data,
-            info: Some(open.info.clone()),
+            info: Some(sub.map_or(&open.info, |sub| &sub.info).clone()),
             offset: 0,
             tags: Tags::new(),
             delta: namespace.delta_publish,

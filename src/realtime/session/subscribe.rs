@@ -17,7 +17,7 @@ use crate::{
         room::{
             house::Busy,
             request::{Leave, Request, Subscribe},
-            seat::{Announced, Identity, SubscriptionNumber, Wishes},
+            seat::{Announced, Identity, SubscriptionNumber, Told, Wishes},
         },
     },
 };
@@ -126,8 +126,8 @@ impl Connection {
         let who = self.enroll(&channel, chan_info, expires_at, false);
         let recover = request.recover.filter(|_| wishes.recoverable);
         let else_refuse = request.flag & ELSE_REFUSE != 0;
-        let command = Some(id);
-        Ok((channel, Subscribe { who, wishes, recover, else_refuse, data, ttl, command }))
+        let told = Told::Reply(id);
+        Ok((channel, Subscribe { who, wishes, recover, else_refuse, data, ttl, told }))
     }
 
     /// A subscription token that is good for this connection and channel.
@@ -186,7 +186,7 @@ impl Connection {
         } else {
             Arc::new(ClientInfo { chan_info, ..(*open.info).clone() })
         };
-        let sub = Sub { number, live: false, server_side, expires_at };
+        let sub = Sub { number, live: false, server_side, expires_at, info: info.clone() };
         open.subs.insert(channel.clone(), sub);
         self.file_subscription_expiry();
         Identity { seat, number, info }
@@ -227,6 +227,10 @@ impl Connection {
 
     /// A subscription that the client did not ask for.
     pub(super) fn subscribe_by_server(&mut self, grant: &Grant) -> Result<(), Busy> {
+        let told = match self.stage {
+            Stage::Connecting(_) => Told::Connect,
+            _ => Told::Push,
+        };
         let node = self.host.node.clone();
         let Ok(namespace) = node.namespaces.resolve(&grant.channel) else { return Ok(()) };
         let Ok((expires_at, ttl)) = self.subscription_ttl(grant.expire_at) else { return Ok(()) };
@@ -235,8 +239,7 @@ impl Connection {
         let recover = grant.recover.clone().filter(|_| wishes.recoverable);
         let who = self.enroll(&grant.channel, grant.chan_info.clone(), expires_at, true);
         let data = grant.data.clone();
-        let request =
-            Subscribe { who, wishes, recover, else_refuse: false, data, ttl, command: None };
+        let request = Subscribe { who, wishes, recover, else_refuse: false, data, ttl, told };
         node.house.ask(&grant.channel, Request::Subscribe(Box::new(request)))
     }
 

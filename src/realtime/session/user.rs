@@ -106,8 +106,12 @@ impl Users {
         let arbiters = self.arbiters.get().map_or(&[][..], |all| all);
         let home = self.directory.spread(user) % arbiters.len().max(1);
         let (users, id) = (self.clone(), user.clone());
-        supervisor::start("user", MAILBOX, &arbiters[home], move |_| {
-            User { users, id, life, devices: HashMap::new(), closing: false }
+        supervisor::start("user", MAILBOX, &arbiters[home], move |_| User {
+            users,
+            id,
+            life,
+            devices: HashMap::new(),
+            closing: false,
         })
     }
 }

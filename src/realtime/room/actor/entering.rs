@@ -95,7 +95,7 @@ impl Room {
         missed: Vec<Arc<Publication>>,
         recovered: bool,
     ) {
-        let Subscribe { who, wishes, recover, data, ttl, command, .. } = ask;
+        let Subscribe { who, wishes, recover, data, ttl, told, .. } = ask;
         if recovered {
             self.house.metrics.recovered_total.of("whole").inc();
         }
@@ -118,14 +118,8 @@ impl Room {
         };
         self.people.enter(&who, wishes.announced);
         let (worker, info, announced) = (who.seat.worker(), who.info.clone(), wishes.announced);
-        let enter = Enter {
-            channel: self.channel.clone(),
-            who,
-            wishes,
-            position: at.offset,
-            result,
-            command,
-        };
+        let enter =
+            Enter { channel: self.channel.clone(), who, wishes, position: at.offset, result, told };
         self.house.must_tell(worker, ToHub::Enter(Box::new(enter)));
         if announced.join_leave {
             self.announce(Event::Join(info));

@@ -257,7 +257,7 @@ impl Stage {
             else_refuse: false,
             data: Payload::default(),
             ttl: None,
-            command: None,
+            told: crate::realtime::room::seat::Told::Connect,
         };
         self.ask(Request::Subscribe(Box::new(subscribe)));
     }

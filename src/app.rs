@@ -27,6 +27,7 @@ use crate::{
         ops::{self, Readiness},
         socket::Door,
     },
+    fail_point,
     ids::NodeId,
     platform::{
         metrics::{Labels, Metrics},
@@ -45,7 +46,7 @@ use crate::{
         room::{
             self,
             house::{House, Journals, Rules, Worker},
-            hub::{self, Hub, ToHub},
+            hub::{self, Hub},
             roster::Roster,
         },
         session::{
@@ -279,11 +280,11 @@ impl Parts {
                 let hub = start_hub(house, roster);
                 actix::spawn(tell(host.clone(), pulses[index].clone()));
                 let mut all = reported.lock().unwrap_or_else(PoisonError::into_inner);
-                all.push((index, Worker { hub, arbiter: arbiter.clone() }));
+                all.push((index, Worker::new(hub, arbiter.clone())));
                 if all.len() == count {
                     all.sort_by_key(|(index, _)| *index);
                     let workers: Vec<Worker> = all.drain(..).map(|(_, worker)| worker).collect();
-                    node.users.open(workers.iter().map(|w| w.arbiter.clone()).collect());
+                    node.users.open(workers.iter().map(|w| w.arbiter().clone()).collect());
                     node.house.open(workers);
                 }
                 let accept: crate::edge::socket::Accept = std::rc::Rc::new(move |accepted| {
@@ -318,7 +319,8 @@ impl Parts {
         while self.gate.connections() > 0 {
             for worker in self.node.house.workers() {
                 // A hub that is too full to hear it hears the next one.
-                let _ = worker.hub.try_send(ToHub::Drain { batch });
+                worker.drain(batch);
+                fail_point!("drain.half");
             }
             sleep(settings.batch_pause.mul_f64(0.5 + rand::random::<f64>())).await;
         }
@@ -339,6 +341,10 @@ async fn tell(host: std::rc::Rc<Host>, pulse: Pulse) {
         turn.tick().await;
         watchdog::beat(&pulse);
         host.tell();
+        let depth = &host.node.metrics.mailbox_depth;
+        if let Some(worker) = host.node.house.workers().get(host.roster.worker()) {
+            depth.of("hub").observe(worker.waiting() as f64);
+        }
         if host.roster.worker() == 0 {
             tell_of_actors(&host.node, &mut restarts);
         }
@@ -350,6 +356,7 @@ fn tell_of_actors(node: &Node, told: &mut BTreeMap<&'static str, u64>) {
     let metrics = &node.metrics;
     metrics.rooms.set(node.house.rooms() as i64);
     metrics.users.set(node.users.len() as i64);
+    metrics.mailbox_depth.of("journal_writer").observe(node.house.appending() as f64);
     for (actor, restarts) in supervisor::restarts() {
         let before = told.insert(actor, restarts).unwrap_or_default();
         metrics.restarts_total.of(actor).inc_by(restarts - before);

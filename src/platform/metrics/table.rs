@@ -13,8 +13,12 @@ const SECONDS: &[f64] = &[
 const COUNTS: &[f64] =
     &[0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0, 16384.0];
 
-const ACTORS: Label =
-    Label::Fixed("actor", &["room", "hub", "user", "journal_writer", "retention", "session"]);
+/// Actors that are restarted after a panic; a connection is closed instead.
+const RESTARTED: Label =
+    Label::Fixed("actor", &["room", "hub", "user", "journal_writer", "retention"]);
+
+/// Actors that messages may pile up in.
+const BUSY: Label = Label::Fixed("actor", &["hub", "journal_writer"]);
 
 /// The values of labels that are known only when the node starts.
 #[derive(Clone, Debug, Default)]
@@ -121,8 +125,8 @@ metrics! {
         "Batches that the journal did not commit, or of which it could not say.";
     outbox_bytes: Gauge, "Bytes that wait for sockets to take them, all connections together.";
     slow_readers_cut_total: Counter, "Connections closed because their reader was too slow.";
-    restarts_total: Counters(ACTORS), "Restarts after a panic, by actor.";
-    mailbox_depth: Histograms(ACTORS, COUNTS), "Messages that waited in a mailbox when another came, by actor.";
+    restarts_total: Counters(RESTARTED), "Restarts after a panic, by actor.";
+    mailbox_depth: Histograms(BUSY, COUNTS), "Messages that wait for an actor, looked at four times a second.";
     event_loop_lag_seconds: Histograms(Label::Workers, SECONDS), "How late a timer was served, by worker thread.";
     refused_total: Counters(Label::Refusals), "Commands and API calls refused, by code.";
     closed_total: Counters(Label::Closes), "Connections closed by the server, by code.";

@@ -1,6 +1,9 @@
 //! What rooms and hubs share: each other's addresses, the journals, the rules of each channel.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use actix::{Addr, ArbiterHandle};
 
@@ -36,8 +39,53 @@ pub type RulesOf = Box<dyn Fn(&Channel) -> Rules + Send + Sync>;
 
 /// The worker threads, known once all have started.
 pub struct Worker {
-    pub hub: Addr<Hub>,
-    pub arbiter: ArbiterHandle,
+    hub: Addr<Hub>,
+    arbiter: ArbiterHandle,
+    /// Messages in the hub's mailbox.
+    waiting: AtomicUsize,
+}
+
+impl Worker {
+    /// A worker thread whose hub has started.
+    pub fn new(hub: Addr<Hub>, arbiter: ArbiterHandle) -> Self {
+        Self { hub, arbiter, waiting: AtomicUsize::new(0) }
+    }
+
+    /// Its thread.
+    pub fn arbiter(&self) -> &ArbiterHandle {
+        &self.arbiter
+    }
+
+    /// Messages that wait for its hub.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// The hub has taken one.
+    pub(super) fn taken(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Closes so many of its connections, unless its hub is too busy to hear it.
+    pub fn drain(&self, batch: usize) {
+        self.give(ToHub::Drain { batch });
+    }
+
+    fn give(&self, message: ToHub) -> bool {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let given = self.hub.try_send(message).is_ok();
+        if !given {
+            self.taken();
+        }
+        given
+    }
+
+    fn must_give(&self, message: ToHub) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        // Entering, leaving and answers to both: bounded by the number of connections.
+        #[allow(clippy::disallowed_methods)]
+        self.hub.do_send(message);
+    }
 }
 
 /// The journals that rooms write to.
@@ -159,6 +207,11 @@ impl House {
         self.rooms.names()
     }
 
+    /// Publications on their way to the journals.
+    pub fn appending(&self) -> usize {
+        self.journals.durable.under_way() + self.journals.memory.under_way()
+    }
+
     /// How many rooms there are.
     pub fn rooms(&self) -> usize {
         self.rooms.len()
@@ -186,14 +239,13 @@ impl House {
     /// Their number is bounded by that of the connections.
     pub(super) fn must_tell(&self, worker: WorkerIndex, message: ToHub) {
         if let Some(worker) = self.workers().get(worker) {
-            #[allow(clippy::disallowed_methods)]
-            worker.hub.do_send(message);
+            worker.must_give(message);
         }
     }
 
     /// A delivery; false if the hub's mailbox is full.
     pub(super) fn deliver(&self, worker: WorkerIndex, message: ToHub) -> bool {
-        self.workers().get(worker).is_none_or(|worker| worker.hub.try_send(message).is_ok())
+        self.workers().get(worker).is_none_or(|worker| worker.give(message))
     }
 
     pub(super) fn closing(&self, channel: &Channel, life: Life) -> bool {

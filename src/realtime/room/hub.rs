@@ -271,6 +271,9 @@ impl Handler<ToHub> for Hub {
     type Result = ();
 
     fn handle(&mut self, message: ToHub, _: &mut Self::Context) {
+        if let Some(worker) = self.house.workers().get(self.roster.worker()) {
+            worker.taken();
+        }
         match message {
             ToHub::Enter(enter) => self.enter(*enter),
             ToHub::Refuse { channel, seat, number, refusal } => {

@@ -218,8 +218,8 @@ impl Stage {
         let rosters: Vec<_> = (0..workers).map(Roster::new).collect();
         let hubs = rosters.iter().map(|roster| {
             let (house, roster) = (house.clone(), roster.clone());
-            let hub = supervisor::start_here("hub", move |ctx| Hub::new(house, roster, ctx));
-            Worker { hub, arbiter: here.clone() }
+            let hub = supervisor::start_here("hub", 1024, move |_| Hub::new(house, roster));
+            Worker::new(hub, here.clone())
         });
         house.open(hubs.collect());
         Self { house, journal, channel: Channel::trusted("news"), rosters }

@@ -35,10 +35,12 @@ where
     A: Actor<Context = Context<A>>,
 {
     hasher: RandomState,
-    shards: Box<[Mutex<HashMap<K, Entry<A, M>>>]>,
+    shards: Box<[Shard<K, A, M>]>,
     alive: AtomicUsize,
     lives: AtomicU64,
 }
+
+type Shard<K, A, M> = Mutex<HashMap<K, Entry<A, M>>>;
 
 struct Entry<A: Actor, M> {
     life: Life,
@@ -166,6 +168,17 @@ where
 
     fn lock(&self, index: usize) -> MutexGuard<'_, HashMap<K, Entry<A, M>>> {
         self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K, A, M> Default for Directory<K, A, M>
+where
+    K: Eq + Hash + Clone,
+    A: Actor<Context = Context<A>> + Handler<M>,
+    M: Message<Result = ()> + Send + 'static,
+{
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -189,13 +189,11 @@ impl Door {
     /// Drops a rumour that this page answers, because it is of its history or was heard before it.
     fn settle_rumour(&mut self, page: &Page) {
         match self.rumour.take() {
+            Some(rumour) if rumour.asked => {}
             Some(rumour) if rumour.epoch == page.epoch => {
-                if !rumour.asked {
-                    self.heard_since = self.heard_since.max(rumour.last);
-                }
+                self.heard_since = self.heard_since.max(rumour.last);
             }
-            Some(rumour) if !rumour.asked => self.rumour = Some(rumour),
-            _ => {}
+            other => self.rumour = other,
         }
     }
 

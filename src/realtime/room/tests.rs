@@ -1,9 +1,10 @@
 //! A room with its hubs and a journal, and what members hear when parts of it fall.
 
 pub mod fake;
+mod recovering;
 mod stage;
 
-use fake::Word::{self, Behind, Entered, Left, Refused, Said};
+use fake::Word::{Behind, Entered, Left, Refused, Said};
 use stage::{Reads, Stage, Visitor};
 
 /// What a member hears up to `last`; told to come back, it does, and goes on where it stood.
@@ -238,108 +239,6 @@ async fn a_journal_that_fails_or_panics_is_told_and_asked_again_for_the_next() {
     }
 }
 
-/// A room that was just opened over ten publications: its ring is empty.
-async fn reopened(ring_bytes: usize) -> (Stage, crate::protocol::Epoch) {
-    let stage = Stage::with(false, ring_bytes);
-    stage.journal.append_elsewhere(&stage.channel, 10).await;
-    stage.member(0).await;
-    let range = crate::realtime::room::Limits { publications: 0, bytes: 0 }.range(0);
-    let journal = stage.house.journal(&stage.channel).unwrap();
-    let epoch = journal.read(&stage.channel, range).await.unwrap().epoch;
-    (stage, epoch)
-}
-
-fn whole(offset: u64, missed: std::ops::RangeInclusive<u64>) -> Word {
-    Entered { offset, recovered: Some(missed.collect()) }
-}
-
-#[actix::test]
-async fn who_comes_while_a_page_is_read_for_another_is_served_as_well() {
-    let (stage, epoch) = reopened(1 << 20).await;
-    stage.journal.reads(Reads::Wait);
-    let mut visitors = [8, 2, 9].map(|stood| (stood, stage.visitor(1)));
-    for (stood, visitor) in &mut visitors {
-        stage.subscribe(visitor, stage.at(&epoch, *stood));
-    }
-    stage.settle().await;
-    stage.journal.let_go();
-    for (stood, visitor) in &mut visitors {
-        assert_eq!(visitor.ear.next().await, whole(*stood, *stood + 1..=10));
-    }
-}
-
-#[actix::test]
-async fn who_is_ahead_of_the_room_is_asked_of_the_journal() {
-    let (stage, epoch) = reopened(1 << 20).await;
-    stage.journal.append_elsewhere(&stage.channel, 5).await;
-    let mut visitors = [15, 3, 12].map(|stood| (stood, stage.visitor(1)));
-    for (stood, visitor) in &mut visitors {
-        stage.subscribe(visitor, stage.at(&epoch, *stood));
-    }
-    for (stood, visitor) in &mut visitors {
-        let word = visitor.ear.next().await;
-        let Entered { offset, recovered: Some(mut heard) } = word else { panic!("{word:?}") };
-        assert_eq!(offset, *stood);
-        while heard.len() < 15 - *stood as usize {
-            let Said(next) = visitor.ear.next().await else { panic!("expected the rest") };
-            heard.push(next);
-        }
-        assert_eq!(heard, (*stood + 1..=15).collect::<Vec<_>>());
-    }
-    let mut liar = stage.visitor(1);
-    stage.subscribe(&mut liar, stage.at(&epoch, 99));
-    assert_eq!(liar.ear.next().await, Entered { offset: 15, recovered: None });
-    assert_eq!(stage.house.metrics.positions_from_nowhere_total.get(), 1);
-    stage.publish().await;
-    assert_eq!(visitors[0].1.ear.next().await, Said(16));
-}
-
-#[actix::test]
-async fn who_recovers_while_others_publish_hears_each_once() {
-    // A ring that keeps next to nothing.
-    let (stage, epoch) = reopened(1).await;
-    let mut visitor = stage.visitor(1);
-    stage.journal.reads(Reads::Wait);
-    stage.subscribe(&mut visitor, stage.at(&epoch, 4));
-    stage.settle().await;
-    stage.publish().await;
-    stage.publish().await;
-    stage.journal.let_go();
-    assert_eq!(visitor.ear.next().await, whole(4, 5..=12));
-    stage.publish().await;
-    assert_eq!(visitor.ear.next().await, Said(13));
-}
-
-#[actix::test]
-async fn removed_history_is_not_served_from_memory() {
-    let stage = Stage::new();
-    let mut member = stage.member(0).await;
-    let mut epoch = None;
-    for _ in 1..=3 {
-        epoch = Some(stage.publish().await.epoch);
-    }
-    stage.house.remove_history(&stage.channel).await.unwrap();
-    let mut visitor = stage.visitor(1);
-    stage.subscribe(&mut visitor, stage.at(&epoch.unwrap(), 1));
-    assert_eq!(visitor.ear.next().await, Entered { offset: 3, recovered: None });
-    stage.publish().await;
-    assert_eq!(visitor.ear.next().await, Said(4));
-    assert_eq!(member.ear.rest(), [Said(1), Said(2), Said(3), Said(4)]);
-}
-
-#[actix::test]
-async fn a_page_from_before_a_removal_serves_nobody() {
-    let (stage, epoch) = reopened(1 << 20).await;
-    stage.journal.reads(Reads::Wait);
-    let mut visitor = stage.visitor(1);
-    stage.subscribe(&mut visitor, stage.at(&epoch, 8));
-    stage.settle().await;
-    stage.house.remove_history(&stage.channel).await.unwrap();
-    stage.settle().await;
-    stage.journal.let_go();
-    assert_eq!(visitor.ear.next().await, Entered { offset: 10, recovered: None });
-}
-
 #[actix::test]
 async fn what_has_no_place_in_the_history_disturbs_nobody() {
     let stage = Stage::new();
@@ -374,17 +273,4 @@ async fn in_another_history_who_has_a_position_must_come_back_and_the_others_hea
     assert_eq!(other.ear.next().await, Said(1));
     stage.publish().await;
     assert_eq!(other.ear.next().await, Said(2));
-}
-
-#[actix::test]
-async fn a_channel_that_shows_its_latest_shows_just_that() {
-    let stage = Stage::with(true, 1 << 20);
-    for _ in 1..=3 {
-        stage.publish().await;
-    }
-    let mut visitor = stage.visitor(0);
-    stage.subscribe(&mut visitor, None);
-    assert_eq!(visitor.ear.next().await, whole(2, 3..=3));
-    stage.publish().await;
-    assert_eq!(visitor.ear.next().await, Said(4));
 }

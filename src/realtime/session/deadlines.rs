@@ -57,7 +57,7 @@ impl Deadlines {
     }
 
     /// When to be woken next, if that is earlier than what was filed before.
-    pub fn to_file(&mut self) -> Option<WorkerTime> {
+    pub fn next_to_file(&mut self) -> Option<WorkerTime> {
         let earliest = self.at.iter().flatten().min().copied()?;
         if self.filed.is_some_and(|filed| filed <= earliest) {
             return None;
@@ -84,19 +84,19 @@ mod tests {
     #[test]
     fn each_falls_due_once_and_the_wheel_is_asked_only_for_what_is_earlier() {
         let mut deadlines = Deadlines::default();
-        assert_eq!(deadlines.to_file(), None);
+        assert_eq!(deadlines.next_to_file(), None);
         deadlines.set(Fell::Ping, s(20));
-        assert_eq!(deadlines.to_file(), Some(s(20)));
+        assert_eq!(deadlines.next_to_file(), Some(s(20)));
         deadlines.set(Fell::Expired, s(60));
-        assert_eq!(deadlines.to_file(), None);
+        assert_eq!(deadlines.next_to_file(), None);
         deadlines.set(Fell::Command, s(4));
-        assert_eq!(deadlines.to_file(), Some(s(4)));
+        assert_eq!(deadlines.next_to_file(), Some(s(4)));
         deadlines.clear(Fell::Command);
         assert_eq!(deadlines.fell(s(4)), None);
-        assert_eq!(deadlines.to_file(), Some(s(20)));
+        assert_eq!(deadlines.next_to_file(), Some(s(20)));
         assert_eq!(deadlines.fell(s(21)), Some(Fell::Ping));
         assert_eq!(deadlines.fell(s(21)), None);
-        assert_eq!(deadlines.to_file(), Some(s(60)));
+        assert_eq!(deadlines.next_to_file(), Some(s(60)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{protocol::Close, realtime::room::seat::Seat};
 
 impl Connection {
     pub(super) fn file_deadlines(&mut self) {
-        if let Some(at) = self.deadlines.to_file() {
+        if let Some(at) = self.deadlines.next_to_file() {
             self.host.roster.wake(self.line.id(), at);
         }
     }

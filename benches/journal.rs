@@ -3,12 +3,7 @@
 //! The file lies in the folder that `FANFARE_BENCH_DIR` names, else in the system's temporary one:
 //! the figures are those of that disk.
 
-use std::{
-    hint::black_box,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{hint::black_box, path::PathBuf, sync::Arc, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use fanfare::{
@@ -81,11 +76,15 @@ fn commits(c: &mut Criterion) {
     let mut group = c.benchmark_group("commit");
     group.measurement_time(Duration::from_secs(5));
     for (rows, channels) in [(1, 1), (64, 64), (256, 64), (1024, 64), (1024, 1024)] {
-        let mut bench = Bench::new();
-        // Pages fill and split as they will in use.
-        (0..100).for_each(|_| bench.commit(channels, channels));
+        let mut bench: Option<Bench> = None;
         group.throughput(Throughput::Elements(rows as u64));
         group.bench_function(BenchmarkId::new(format!("{rows} rows"), channels), |b| {
+            let bench = bench.get_or_insert_with(|| {
+                let mut bench = Bench::new();
+                // Pages fill and split as they will in use.
+                (0..100).for_each(|_| bench.commit(channels, channels));
+                bench
+            });
             b.iter(|| bench.commit(rows, channels));
         });
     }
@@ -93,12 +92,16 @@ fn commits(c: &mut Criterion) {
 }
 
 fn reads(c: &mut Criterion) {
-    let mut bench = Bench::new();
-    (0..20).for_each(|_| bench.commit(64 * 16, 64));
+    let mut bench: Option<Bench> = None;
     let channel = Channel::trusted("room:1");
     for (name, limit) in [("top", 0), ("20 rows", 20), ("300 rows", 300)] {
         let range = Range { direction: Direction::After(10), limit, max_bytes: 512 * 1024 };
         c.bench_function(&format!("read/{name}"), |b| {
+            let bench = bench.get_or_insert_with(|| {
+                let mut bench = Bench::new();
+                (0..20).for_each(|_| bench.commit(64 * 16, 64));
+                bench
+            });
             b.iter(|| {
                 let page = bench.runtime.block_on(bench.journal().read(&channel, range));
                 black_box(page.expect("a page"))
@@ -107,16 +110,21 @@ fn reads(c: &mut Criterion) {
     }
 }
 
-/// Not a loop: printed once.
-fn start(_: &mut Criterion) {
-    let mut bench = Bench::new();
-    (0..250).for_each(|_| bench.commit(4_000, 1_000));
-    bench.journal = None;
-    let started = Instant::now();
-    let journal =
-        SqliteJournal::open(&bench.folder.join("fanfare.db"), retention()).expect("a journal");
-    println!("start on 1,000,000 publications in 1,000 channels: {:?}", started.elapsed());
-    bench.journal = Some(journal);
+fn start(c: &mut Criterion) {
+    let mut full: Option<Bench> = None;
+    let mut group = c.benchmark_group("start");
+    group.sample_size(10);
+    group.bench_function("1,000,000 publications in 1,000 channels", |b| {
+        let bench = full.get_or_insert_with(|| {
+            let mut bench = Bench::new();
+            (0..250).for_each(|_| bench.commit(4_000, 1_000));
+            bench.journal = None;
+            bench
+        });
+        let file = bench.folder.join("fanfare.db");
+        b.iter(|| SqliteJournal::open(&file, retention()).expect("a journal"));
+    });
+    group.finish();
 }
 
 criterion_group!(benches, commits, reads, start);

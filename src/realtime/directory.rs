@@ -16,6 +16,8 @@ use std::{
 
 use actix::{Actor, Addr, Context, Handler, Message, dev::SendError};
 
+use crate::fail_point;
+
 /// Locks among which the names are spread, so that worker threads seldom meet.
 const SHARDS: usize = 64;
 
@@ -92,6 +94,7 @@ where
         message: M,
         start: impl FnOnce(Life) -> Addr<A>,
     ) -> Result<(), Full<M>> {
+        fail_point!("directory.lookup");
         let mut shard = self.shard(key);
         let entry = shard.entry(key.clone()).or_insert_with(|| self.born(start));
         entry.give(message)

@@ -8,6 +8,7 @@ use super::{
     broadcast::{Broadcast, Shape},
     seat::{Announced, Seat, SeatId, SubscriptionNumber, Wishes},
 };
+use crate::fail_point;
 use crate::protocol::{ClientInfo, Encoding, Epoch, Position, Push, push::Event};
 
 #[cfg(test)]
@@ -105,7 +106,11 @@ impl Members {
     pub fn deliver(&mut self, broadcast: &Broadcast) -> Delivered {
         let mut done = Delivered::default();
         let offset = broadcast.publication.offset;
-        for (id, member) in &mut self.all {
+        let half = self.all.len() / 2;
+        for (index, (id, member)) in self.all.iter_mut().enumerate() {
+            if index == half {
+                fail_point!("hub.half");
+            }
             let follows = offset == member.position + 1;
             if offset > 0 && offset <= member.position {
                 continue;

@@ -16,6 +16,7 @@ use super::{
     FIRST_PAUSE, Room,
 };
 use crate::{
+    fail_point,
     protocol::refusal::Refusal,
     realtime::journal::{Direction, Page, Range, Unavailable},
 };
@@ -64,6 +65,7 @@ impl Room {
     /// Reads for those who wait: from the one who missed most, since its page serves the others, too.
     pub(super) fn read_missed(&mut self, ctx: &mut Context<Self>) {
         let stood = self.waiting.iter().filter_map(|waiting| waiting.ask.recover.as_ref());
+        fail_point!("join.before_read");
         if let Some(oldest) = stood.map(|at| at.offset).min() {
             self.read(Asked::Missed(oldest), ctx);
         }

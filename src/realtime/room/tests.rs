@@ -7,6 +7,8 @@ mod stage;
 use fake::Word::{Behind, Entered, Left, Refused, Said};
 use stage::{Reads, Stage, Visitor};
 
+use crate::realtime::journal::Appended;
+
 /// What a member hears up to `last`; told to come back, it does, and goes on where it stood.
 async fn hear_up_to(stage: &Stage, member: &mut Visitor, last: u64, epoch: &str) -> Vec<u64> {
     let mut heard: Vec<u64> = Vec::new();
@@ -125,6 +127,22 @@ async fn a_last_word_over_which_a_hub_falls_is_not_waited_for() {
     member.seat.poison("\"offset\":1");
     let epoch = stage.publish().await.epoch.to_string();
     assert_eq!(hear_up_to(&stage, &mut member, 1, &epoch).await, [1]);
+}
+
+#[actix::test]
+async fn a_hub_that_is_too_full_for_a_last_word_makes_nobody_wait_for_the_next() {
+    let stage = Stage::with_small_hubs(4);
+    let mut member = stage.member(0).await;
+    let answers: Vec<_> = (0..200).map(|_| stage.publish_soon(false)).collect();
+    let mut epoch = String::new();
+    for answer in answers {
+        let answer = answer.await.expect("answered").expect("acknowledged");
+        let Appended::New(position) = answer else { panic!("{answer:?}") };
+        epoch = position.epoch.to_string();
+    }
+    let heard = hear_up_to(&stage, &mut member, 200, &epoch).await;
+    assert_eq!(heard, (1..=200).collect::<Vec<_>>());
+    assert!(stage.house.metrics.member_behind_total.get() > 0, "the hub was too full");
 }
 
 #[actix::test]

@@ -28,10 +28,10 @@ use crate::{
         room::{
             Limits,
             house::{House, Journals, Rules, Worker},
-            hub::Hub,
+            hub::{Hub, MAILBOX},
             request::{Leave, Publish, Request, Subscribe},
             roster::Roster,
-            seat::{Announced, Identity, SeatId, SubscriptionNumber, Wishes, WorkerIndex},
+            seat::{Announced, Identity, SeatId, SubscriptionNumber, Told, Wishes, WorkerIndex},
         },
     },
     supervisor,
@@ -202,6 +202,15 @@ impl Stage {
     }
 
     pub fn with(cache: bool, ring_bytes: usize) -> Self {
+        Self::build(cache, ring_bytes, MAILBOX)
+    }
+
+    /// With hubs that take only so many messages.
+    pub fn with_small_hubs(mailbox: usize) -> Self {
+        Self::build(false, 1 << 20, mailbox)
+    }
+
+    fn build(cache: bool, ring_bytes: usize, mailbox: usize) -> Self {
         let journal = Stubborn::new();
         let here = Arbiter::current();
         let start = || JournalHandle::start(journal.clone(), &here, Observer::default());
@@ -218,7 +227,7 @@ impl Stage {
         let rosters: Vec<_> = (0..workers).map(Roster::new).collect();
         let hubs = rosters.iter().map(|roster| {
             let (house, roster) = (house.clone(), roster.clone());
-            let hub = supervisor::start_here("hub", 1024, move |_| Hub::new(house, roster));
+            let hub = supervisor::start_here("hub", mailbox, move |_| Hub::new(house, roster));
             Worker::new(hub, here.clone())
         });
         house.open(hubs.collect());
@@ -257,7 +266,7 @@ impl Stage {
             else_refuse: false,
             data: Payload::default(),
             ttl: None,
-            told: crate::realtime::room::seat::Told::Connect,
+            told: Told::Connect,
         };
         self.ask(Request::Subscribe(Box::new(subscribe)));
     }

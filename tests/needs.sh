@@ -17,6 +17,8 @@ need() {
 
 need gcc "a C compiler and linker, for SQLite and the allocator" cc --version
 need make "builds the allocator" make --version
+need strace "shows that an acknowledgement waits for the disk" strace -V
+need util-linux "fills a disk for a test" prlimit --version
 need nodejs "Node 20 or later, runs the JavaScript scenarios" node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)'
 need npm "installs the JavaScript SDK" npm --version
 need python3 "Python 3.11 or later, runs the Python scenarios" python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'

@@ -9,6 +9,7 @@ mod crowd;
 mod disk;
 mod doors;
 mod drain;
+mod durability;
 mod heartbeat;
 mod house;
 mod http;

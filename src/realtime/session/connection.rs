@@ -101,7 +101,7 @@ pub(super) enum Doing {
     Subscribe(Channel),
     /// Waits until there is room for what it missed.
     Recover(Box<super::subscribe::Recovering>),
-    Unsubscribe(Channel),
+    Unsubscribe(Channel, SubscriptionNumber),
     /// A question to somebody; the answer comes as a future.
     Ask,
 }

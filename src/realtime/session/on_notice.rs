@@ -23,10 +23,10 @@ impl Connection {
             Notice::Refused { channel, number, refusal } => {
                 self.refused(&channel, number, refusal, ctx);
             }
-            Notice::Left { channel, .. } => {
+            Notice::Left { channel, number } => {
                 let unsubscribing = matches!(
                     self.doing(),
-                    Some(Doing::Unsubscribe(from)) if *from == channel
+                    Some(Doing::Unsubscribe(from, as_of)) if *from == channel && *as_of == number
                 );
                 if unsubscribing {
                     self.done(ctx);
@@ -138,7 +138,7 @@ impl Connection {
         log::warn!("a command was not answered in time: {:?}", std::mem::discriminant(&busy.what));
         match busy.what {
             // Unsubscribe never fails; a client that gets no answer connects again.
-            Doing::Unsubscribe(_) => return self.close(Close::INTERNAL, ctx),
+            Doing::Unsubscribe(..) => return self.close(Close::INTERNAL, ctx),
             Doing::Subscribe(channel) => {
                 self.leave(&channel);
                 self.refuse(busy.command, late, ctx);

@@ -252,11 +252,12 @@ impl Connection {
         };
         match open.subs.get(&channel) {
             Some(sub) if !sub.server_side => {
-                let leave = Leave { seat: self.line.id(), number: sub.number, command: Some(id) };
+                let number = sub.number;
+                let leave = Leave { seat: self.line.id(), number, command: Some(id) };
                 self.forget(&channel);
                 if self.host.node.house.good_bye(&channel, leave) {
                     // The reply comes through the hub, behind the last publication.
-                    self.begin(id, Doing::Unsubscribe(channel));
+                    self.begin(id, Doing::Unsubscribe(channel, number));
                 } else {
                     self.reply(id, Outcome::Unsubscribe, ctx);
                 }

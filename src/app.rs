@@ -356,6 +356,8 @@ fn tell_of_actors(node: &Node, told: &mut BTreeMap<&'static str, u64>) {
     let metrics = &node.metrics;
     metrics.rooms.set(node.house.rooms() as i64);
     metrics.users.set(node.users.len() as i64);
+    metrics.mailbox_depth.of("room").observe(node.house.waiting() as f64);
+    metrics.mailbox_depth.of("user").observe(node.users.waiting() as f64);
     metrics.mailbox_depth.of("journal_writer").observe(node.house.appending() as f64);
     for (actor, restarts) in supervisor::restarts() {
         let before = told.insert(actor, restarts).unwrap_or_default();

@@ -63,6 +63,7 @@ where
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect(),
             alive: AtomicUsize::new(0),
+            unheard: AtomicI64::new(0),
             lives: AtomicU64::new(0),
         }
     }
@@ -70,6 +71,16 @@ where
     /// How many actors there are.
     pub fn len(&self) -> usize {
         self.alive.load(Ordering::Relaxed)
+    }
+
+    /// Messages that wait for all of them together.
+    pub fn unheard(&self) -> usize {
+        self.unheard.load(Ordering::Relaxed).max(0) as usize
+    }
+
+    /// An actor has taken one: it says so first of all.
+    pub fn heard(&self) {
+        self.unheard.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// True if there is none.
@@ -97,13 +108,15 @@ where
         fail_point!("directory.lookup");
         let mut shard = self.shard(key);
         let entry = shard.entry(key.clone()).or_insert_with(|| self.born(start));
-        entry.give(message)
+        entry.give(message).inspect(|()| self.given())
     }
 
     /// Gives `message` to the actor of that name if there is one; else hands it back.
     pub fn send_if_there(&self, key: &K, message: M) -> Result<(), Absent<M>> {
         match self.shard(key).get_mut(key) {
-            Some(entry) => entry.give(message).map_err(|Full(m)| Absent::Full(m)),
+            Some(entry) => {
+                entry.give(message).inspect(|()| self.given()).map_err(|Full(m)| Absent::Full(m))
+            }
             None => Err(Absent::NotThere(message)),
         }
     }
@@ -119,6 +132,7 @@ where
             #[allow(clippy::disallowed_methods)]
             None => entry.addr.do_send(message),
         }
+        self.given();
         true
     }
 
@@ -157,6 +171,10 @@ where
                 shard.remove(key);
             }
         }
+    }
+
+    fn given(&self) {
+        self.unheard.fetch_add(1, Ordering::Relaxed);
     }
 
     fn born(&self, start: impl FnOnce(Life) -> Addr<A>) -> Entry<A, M> {

@@ -18,7 +18,7 @@ const RESTARTED: Label =
     Label::Fixed("actor", &["room", "hub", "user", "journal_writer", "retention"]);
 
 /// Actors that messages may pile up in.
-const BUSY: Label = Label::Fixed("actor", &["hub", "journal_writer"]);
+const BUSY: Label = Label::Fixed("actor", &["room", "hub", "user", "journal_writer"]);
 
 /// The values of labels that are known only when the node starts.
 #[derive(Clone, Debug, Default)]

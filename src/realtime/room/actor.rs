@@ -142,6 +142,7 @@ impl Handler<Request> for Room {
     type Result = ();
 
     fn handle(&mut self, request: Request, ctx: &mut Self::Context) {
+        self.house.heard();
         match request {
             Request::Subscribe(ask) => self.subscribe(ask, ctx),
             Request::Leave(leave) => self.leave(leave),

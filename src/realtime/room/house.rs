@@ -207,6 +207,16 @@ impl House {
         self.rooms.names()
     }
 
+    /// Requests that wait for rooms, all together.
+    pub fn waiting(&self) -> usize {
+        self.rooms.unheard()
+    }
+
+    /// A room has taken one.
+    pub(super) fn heard(&self) {
+        self.rooms.heard();
+    }
+
     /// Publications on their way to the journals.
     pub fn appending(&self) -> usize {
         self.journals.durable.under_way() + self.journals.memory.under_way()

@@ -68,6 +68,11 @@ impl Users {
         self.directory.len()
     }
 
+    /// Requests that wait for users, all together.
+    pub fn waiting(&self) -> usize {
+        self.directory.unheard()
+    }
+
     /// True if there is none.
     pub fn is_empty(&self) -> bool {
         self.directory.is_empty()
@@ -171,6 +176,7 @@ impl Handler<Request> for User {
     type Result = ();
 
     fn handle(&mut self, request: Request, ctx: &mut Self::Context) {
+        self.users.directory.heard();
         match request {
             Request::Join { device, may } => {
                 let has_room = self.has_room();

@@ -1,3 +1,5 @@
+//! What closes a gap and what does not, as tables.
+
 use std::time::Instant;
 
 use super::*;

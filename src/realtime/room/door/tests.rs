@@ -1,3 +1,5 @@
+//! What the door lets through, holds, reads and drops, as tables.
+
 use super::*;
 use crate::protocol::Payload;
 

@@ -1,3 +1,5 @@
+//! Who of the members gets what, as tables.
+
 use std::time::Instant;
 
 use super::*;

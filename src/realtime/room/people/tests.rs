@@ -1,3 +1,5 @@
+//! Who counts as here, as tables.
+
 use super::*;
 
 fn seat(worker: WorkerIndex, count: u64) -> SeatId {

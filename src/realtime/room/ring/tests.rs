@@ -1,3 +1,5 @@
+//! What a ring keeps, gives and lets go, as tables.
+
 use std::{mem::size_of, ops::RangeInclusive};
 
 use super::*;

@@ -10,7 +10,7 @@ use std::{
     hash::{BuildHasher, Hash, RandomState},
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -40,6 +40,8 @@ where
     shards: Box<[Shard<K, A, M>]>,
     alive: AtomicUsize,
     lives: AtomicU64,
+    /// Messages given and not yet taken. Signed: one may be taken before its giver has counted it.
+    unheard: AtomicI64,
 }
 
 type Shard<K, A, M> = Mutex<HashMap<K, Entry<A, M>>>;

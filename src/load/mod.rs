@@ -77,7 +77,10 @@ fn load(args: &Args) -> Result<Report, Failure> {
     process::make_room_for(scenario::connections(&conditions))?;
     let name = format!("{:08x}", rand::random::<u32>());
     let node = match &args.url {
-        None => Some(Node::start(&name, args.node_config.as_deref())?),
+        None => {
+            let personal = args.scenario == Scenario::Devices;
+            Some(Node::start(&name, args.node_config.as_deref(), personal)?)
+        }
         Some(_) => None,
     };
     let url = match (&args.url, &node) {

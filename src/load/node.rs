@@ -39,7 +39,9 @@ const LOG: &str = "node.log";
 impl Node {
     /// Starts `fanfare serve` and waits until it is ready. Settings in the environment reach it, so that they can be
     /// measured too. The folder is made in `TMPDIR`: durable publishes are as fast as that disk.
-    pub fn start(run: &str, config: Option<&Path>) -> Result<Self, Failure> {
+    ///
+    /// `personal`: users are subscribed to channels of their own, which is a room more for each of them.
+    pub fn start(run: &str, config: Option<&Path>, personal: bool) -> Result<Self, Failure> {
         let failed = |e: std::io::Error| Failure(format!("can't start a node: {e}"));
         let config = config.map(Path::canonicalize).transpose().map_err(failed)?;
         let folder = env::temp_dir().join(format!("fanfare-load-{run}-{}", std::process::id()));
@@ -56,7 +58,10 @@ impl Node {
             .env("FANFARE_OPERATOR__PORT", operator.port().to_string())
             .env("FANFARE_CLIENT__TOKEN__HMAC_SECRET_KEY", &secret)
             .env("FANFARE_HTTP_API__KEY", &api_key)
-            .env("FANFARE_CLIENT__SUBSCRIBE_TO_USER_PERSONAL_CHANNEL__ENABLED", "true")
+            .env(
+                "FANFARE_CLIENT__SUBSCRIBE_TO_USER_PERSONAL_CHANNEL__ENABLED",
+                personal.to_string(),
+            )
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(failed)?)
             .stderr(log)

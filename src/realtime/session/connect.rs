@@ -109,7 +109,7 @@ impl Connection {
         ctx: &mut Ctx,
     ) -> Result<(), No> {
         let node = self.host.node.clone();
-        let ttl = claims.lifetime.map(|at| self.ttl(at)).transpose().map_err(No::Refuse)?;
+        let ttl = self.live_until(claims.lifetime).map_err(No::Refuse)?;
         let grants = self.grants(&claims, &request)?;
         let client = ClientId::new();
         let answers = Arc::new(AtomicBool::new(true));
@@ -210,8 +210,17 @@ impl Connection {
         Ok(grants)
     }
 
+    /// The connection lives until then; none: for ever. Seconds until then, as SDKs are told them.
+    pub(super) fn live_until(&mut self, lifetime: Option<i64>) -> Result<Option<u32>, Refusal> {
+        let Some(at) = lifetime else {
+            self.deadlines.clear(Fell::Expired);
+            return Ok(None);
+        };
+        self.ttl(at).map(Some)
+    }
+
     /// Seconds until `at`, and files the end that follows the grace after it.
-    pub(super) fn ttl(&mut self, at: i64) -> Result<u32, Refusal> {
+    fn ttl(&mut self, at: i64) -> Result<u32, Refusal> {
         let (left, ttl) = self.time_left(at)?;
         let grace = self.host.node.settings.client.expired_close_delay;
         self.deadlines.set(Fell::Expired, self.host.roster.now() + left + grace);

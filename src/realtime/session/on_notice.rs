@@ -3,7 +3,6 @@
 use super::{
     act::{Deed, Refreshed},
     connection::{Connection, Ctx, Doing, Stage},
-    deadlines::Fell,
 };
 use crate::{
     ids::Channel,
@@ -198,15 +197,8 @@ impl Connection {
         if refreshed.expired {
             return self.close(Close::EXPIRED, ctx);
         }
-        let ttl = match refreshed.expire_at {
-            None => {
-                self.deadlines.clear(Fell::Expired);
-                None
-            }
-            Some(at) => match self.ttl(at) {
-                Ok(ttl) => Some(ttl),
-                Err(_) => return self.close(Close::EXPIRED, ctx),
-            },
+        let Ok(ttl) = self.live_until(refreshed.expire_at) else {
+            return self.close(Close::EXPIRED, ctx);
         };
         let event = Event::Refresh { expires: ttl.is_some(), ttl: ttl.unwrap_or_default() };
         self.push(&Push { channel: Channel::trusted(""), event }, ctx);

@@ -2,7 +2,6 @@
 
 use super::{
     connection::{Connection, Ctx, Stage},
-    deadlines::Fell,
     subscribe::NoToken,
 };
 use crate::{
@@ -34,15 +33,8 @@ impl Connection {
             return self.close(Close::INSUFFICIENT_STATE, ctx);
         }
         let client = open.info.client.clone();
-        let ttl = match claims.lifetime {
-            None => {
-                self.deadlines.clear(Fell::Expired);
-                None
-            }
-            Some(at) => match self.ttl(at) {
-                Ok(ttl) => Some(ttl),
-                Err(_) => return self.close(Close::EXPIRED, ctx),
-            },
+        let Ok(ttl) = self.live_until(claims.lifetime) else {
+            return self.close(Close::EXPIRED, ctx);
         };
         let result = RefreshResult {
             client,

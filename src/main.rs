@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Measured against the system's allocator and mimalloc: docs/PERFORMANCE.md.
+/// Chosen to give memory back after a burst; what it does so far is in docs/PERFORMANCE.md, a comparison is to come.
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -15,7 +15,10 @@ const HEADER: usize = 10;
 /// The queue of one connection. Empty it holds no memory.
 #[derive(Default, Debug)]
 pub struct Outbox {
-    waiting: VecDeque<Bytes>,
+    /// The first that waits. Mostly there is no second, and so nothing to allocate.
+    first: Option<Bytes>,
+    /// Behind the first; empty if there is none.
+    others: VecDeque<Bytes>,
     waiting_bytes: usize,
     /// What the socket did not take of a frame that was begun; goes before everything else.
     begun: VecDeque<Bytes>,
@@ -30,19 +33,24 @@ impl Outbox {
 
     /// True if the socket has taken everything.
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.begun.is_empty()
+        self.first.is_none() && self.begun.is_empty()
     }
 
     /// Adds a message at the end.
     pub fn push(&mut self, message: Bytes) {
         self.waiting_bytes += message.len();
-        self.waiting.push_back(message);
+        match self.first {
+            None => self.first = Some(message),
+            Some(_) => self.others.push_back(message),
+        }
     }
 
     /// Adds a message that goes before all that waits.
     pub fn push_first(&mut self, message: Bytes) {
         self.waiting_bytes += message.len();
-        self.waiting.push_front(message);
+        if let Some(second) = self.first.replace(message) {
+            self.others.push_front(second);
+        }
     }
 
     /// Adds a whole frame that goes right after the one that was begun, if any.
@@ -53,7 +61,8 @@ impl Outbox {
 
     /// Drops what waits; what was begun has to be finished.
     pub fn drop_waiting(&mut self) {
-        self.waiting = VecDeque::new();
+        self.first = None;
+        self.others = VecDeque::new();
         self.waiting_bytes = 0;
     }
 
@@ -93,7 +102,7 @@ impl Outbox {
     ) -> io::Result<usize> {
         let joint = (encoding == Encoding::Json) as usize;
         let (mut count, mut length) = (0, 0);
-        for message in &self.waiting {
+        for message in self.first.iter().chain(&self.others) {
             let more = message.len() + if count > 0 { joint } else { 0 };
             if count > 0 && length + more > MOST_BYTES {
                 break;
@@ -103,24 +112,30 @@ impl Outbox {
         }
         scratch.clear();
         scratch.extend_from_slice(header_of(&mut [0; HEADER], encoding, length));
-        for (index, message) in self.waiting.iter().take(count).enumerate() {
+        for (index, message) in self.first.iter().chain(&self.others).take(count).enumerate() {
             if index > 0 && joint > 0 {
                 scratch.push(b'\n');
             }
             scratch.extend_from_slice(message);
         }
         let taken = write(scratch)?;
-        for message in self.waiting.drain(..count) {
-            self.waiting_bytes -= message.len();
-        }
-        if self.waiting.is_empty() {
-            self.waiting = VecDeque::new();
-        }
+        self.take_waiting(count);
         if taken < scratch.len() {
             self.begun.push_back(Bytes::copy_from_slice(&scratch[taken..]));
             self.begun_bytes = scratch.len() - taken;
         }
         Ok(taken)
+    }
+
+    fn take_waiting(&mut self, count: usize) {
+        let others = self.others.drain(..count.saturating_sub(1));
+        for message in self.first.take().into_iter().chain(others) {
+            self.waiting_bytes -= message.len();
+        }
+        self.first = self.others.pop_front();
+        if self.others.is_empty() {
+            self.others = VecDeque::new();
+        }
     }
 
     fn take_begun(&mut self, taken: usize) {

@@ -49,7 +49,7 @@ pub struct Args {
     /// Connections of each user in `devices` [10].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Load")]
     pub devices: Option<u32>,
-    /// Publishes a second in all. Without it: as fast as the window lets, but `devices`: 1000.
+    /// Publishes a second in all, or `max`: as fast as the window lets [rooms: 1020; devices: 1000; others: max].
     #[arg(long, value_name = "N", value_parser = rate, help_heading = "Load")]
     pub rate: Option<f64>,
     /// Bytes of a message, words and base64 together [200; idle: 4096].
@@ -128,7 +128,8 @@ pub enum Words {
 
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse() {
+        _ if text == "max" => Ok(f64::INFINITY),
         Ok(rate) if (0.001..=1e7).contains(&rate) => Ok(rate),
-        _ => Err("expected publishes a second, 0.001 to 10000000".into()),
+        _ => Err("expected publishes a second, 0.001 to 10000000, or max".into()),
     }
 }

@@ -49,7 +49,8 @@ impl Conditions {
         let defaults = match args.scenario {
             Scenario::Idle => Defaults { payload: 4096, window: 4, ..COMMON },
             Scenario::Fanout => Defaults { connections: 10_000, window: 1, seconds: 20, ..COMMON },
-            Scenario::Rooms => Defaults { window: 1, ..COMMON },
+            // In rooms of a hundred: a little over 100,000 deliveries a second.
+            Scenario::Rooms => Defaults { window: 1, rate: Some(1020.0), ..COMMON },
             Scenario::Devices => Defaults { rate: Some(1000.0), ..COMMON },
             Scenario::Publish => Defaults { connections: 64, seconds: 20, ..COMMON },
             Scenario::Storm | Scenario::BareWrite => COMMON,
@@ -76,7 +77,7 @@ impl Conditions {
             room_size,
             users,
             devices,
-            rate: args.rate.or(defaults.rate),
+            rate: args.rate.or(defaults.rate).filter(|rate| rate.is_finite()),
             payload: or(args.payload, defaults.payload),
             publishers: or(args.publishers, publishers),
             window: or(args.window, defaults.window),
@@ -125,9 +126,10 @@ mod tests {
         assert_eq!((fanout.connections, fanout.payload, fanout.publishers), (10_000, 200, 1));
         let rooms = conditions("rooms");
         assert_eq!(
-            (rooms.connections, rooms.rooms(), rooms.publishers, rooms.seconds),
-            (15_000, 150, 150, 30)
+            (rooms.connections, rooms.rooms(), rooms.publishers, rooms.seconds, rooms.rate),
+            (15_000, 150, 150, 30, Some(1020.0))
         );
+        assert_eq!(conditions("rooms --rate max").rate, None);
         let devices = conditions("devices");
         assert_eq!(
             (devices.connections, devices.users, devices.rate),

@@ -74,23 +74,25 @@ pub struct Publishing {
     publishers: Vec<Publisher>,
     drive: Drive,
     pace: Option<Pace>,
-    /// Whose turn it is.
-    next: usize,
+    /// The rate wants more, and all windows are full: only an answer or a delivery makes room.
+    blocked: bool,
 }
 
 impl Publishing {
     /// Publishers that begin at `now`.
     pub fn new(publishers: Vec<Publisher>, drive: Drive, now: u64) -> Self {
         let pace = drive.rate.map(|rate| Pace::new(rate, now));
-        Self { publishers, drive, pace, next: 0 }
+        Self { publishers, drive, pace, blocked: false }
     }
 
     /// Sends what may be sent now.
     pub fn step(&mut self, now: u64, swarm: &mut Swarm, tally: &mut Tally) -> Result<(), Failure> {
         match self.pace {
             Some(mut pace) => {
+                self.blocked = false;
                 for _ in 0..pace.due(now).min(BURST) {
                     if !self.publish_next(now, swarm, tally)? {
+                        self.blocked = true;
                         break;
                     }
                     pace.made();
@@ -113,12 +115,14 @@ impl Publishing {
         self.publishers.iter().all(Publisher::is_done)
     }
 
-    /// Nanoseconds from `now` to the next publish that the rate wants; none without a rate.
+    /// Nanoseconds from `now` to the next publish that the rate wants; none without a rate, and none while nobody
+    /// may: asking again before something was heard would take the time of the server beside it.
     pub fn until_next(&self, now: u64) -> Option<u64> {
-        self.pace.map(|pace| pace.until_next(now))
+        self.pace.filter(|_| !self.blocked).map(|pace| pace.until_next(now))
     }
 
-    /// The next publisher that may; false if none may.
+    /// One publisher that may, drawn by lot: people do not speak in rotation, and of two rooms that speak equally often
+    /// one may speak twice in a row. False if none may.
     fn publish_next(
         &mut self,
         now: u64,
@@ -126,10 +130,10 @@ impl Publishing {
         tally: &mut Tally,
     ) -> Result<bool, Failure> {
         let all = self.publishers.len();
-        let free = (0..all).map(|i| (self.next + i) % all).find(|i| self.may(*i, swarm, tally));
+        let first = rand::random_range(0..all);
+        let free = (0..all).map(|i| (first + i) % all).find(|i| self.may(*i, swarm, tally));
         if let Some(index) = free {
             self.publish(index, now, swarm, tally)?;
-            self.next = index + 1;
         }
         Ok(free.is_some())
     }

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use progress::Progress;
+
 /// What the judge found.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Verdict {
@@ -52,9 +54,9 @@ struct Room {
     base: Option<u64>,
     /// Number of the message at each place from `base` + 1; 0 where none was heard yet.
     log: Vec<u32>,
+    progress: Progress,
     /// By number less one.
     messages: Vec<Message>,
-    delivered: u64,
     /// The highest number that stands in the log, by publisher.
     last_by: HashMap<u32, u32>,
 }
@@ -81,6 +83,7 @@ impl Checker {
             Some(known) => {
                 if place > known.stands {
                     self.missing.entry(seat).or_default().extend(known.stands + 1..=place);
+                    self.rooms[room].skipped(known.stands, place);
                     known.stands = place;
                 }
             }
@@ -88,7 +91,8 @@ impl Checker {
                 *empty = Some(Seat { room, stands: place });
                 let room = &mut self.rooms[room];
                 room.seats += 1;
-                room.base.get_or_insert(place);
+                let base = *room.base.get_or_insert(place);
+                room.skipped(base, place);
             }
         }
     }
@@ -101,9 +105,16 @@ impl Checker {
 
     /// The number for the next message into this room.
     pub fn number(&mut self, room: usize) -> u32 {
-        let messages = &mut self.rooms[room].messages;
-        messages.push(Message::default());
-        messages.len() as u32
+        let room = &mut self.rooms[room];
+        room.progress.sent();
+        room.messages.push(Message::default());
+        room.messages.len() as u32
+    }
+
+    /// A message of this room will not be heard of: it was refused, or its sender's
+    /// connection ended before the answer.
+    pub fn given_up(&mut self, room: usize) {
+        self.rooms[room].progress.given_up();
     }
 
     /// The server acknowledged this message: from now on it is owed to each seat.
@@ -142,7 +153,8 @@ impl Checker {
             known.stands = place;
         }
         room.write_down(place, publisher, number, &mut self.duplicated, &mut self.reordered);
-        room.delivered += 1;
+        let index = (place - room.base.unwrap_or(0) - 1) as usize;
+        room.progress.told(index, room.seats);
         self.delivered += 1;
         self.owed -= 1;
     }
@@ -157,11 +169,9 @@ impl Checker {
         self.owed
     }
 
-    /// How many messages of this room are still on their way to somebody.
-    pub fn under_way(&self, room: usize) -> u64 {
-        let room = &self.rooms[room];
-        let due = room.messages.len() as u64 * room.seats;
-        due.saturating_sub(room.delivered).div_ceil(room.seats.max(1))
+    /// How many messages of this room are still on their way to somebody: to the slowest of its seats.
+    pub fn under_way(&self, room: usize) -> usize {
+        self.rooms[room].progress.under_way()
     }
 
     /// The verdict, when no more deliveries are waited for.
@@ -204,6 +214,14 @@ impl Room {
         (1..=sent).contains(&u64::from(number)) && place > base && place - base <= sent
     }
 
+    /// The seat stands at `place` now, and is owed nothing of what lies between there and `after`.
+    fn skipped(&mut self, after: u64, place: u64) {
+        let base = self.base.unwrap_or(0);
+        for place in after.max(base)..place {
+            self.progress.told((place - base) as usize, self.seats);
+        }
+    }
+
     fn write_down(
         &mut self,
         place: u64,
@@ -237,6 +255,8 @@ impl Room {
         *last = number.max(*last);
     }
 }
+
+mod progress;
 
 #[cfg(test)]
 mod tests;

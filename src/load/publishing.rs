@@ -142,7 +142,7 @@ impl Publishing {
         let publisher = &self.publishers[index];
         let under_way = match self.drive.until {
             Until::Acknowledged => tally.under_way(publisher.who),
-            Until::Delivered => tally.checker.under_way(publisher.room()) as usize,
+            Until::Delivered => tally.checker.under_way(publisher.room()),
         };
         !publisher.is_done() && under_way < self.drive.window && swarm.is_up(publisher.who)
     }

@@ -159,13 +159,17 @@ impl Ear for Tally {
         let Some(sent) = waiting.remove(index) else { return };
         match outcome {
             Ok(()) => self.acknowledge(sent.room, sent.number, now.saturating_sub(sent.at)),
-            Err(refusal) => self.refuse(format!("{} {}", refusal.code, refusal.message)),
+            Err(refusal) => {
+                self.checker.given_up(sent.room);
+                self.refuse(format!("{} {}", refusal.code, refusal.message));
+            }
         }
     }
 
     fn gone(&mut self, who: usize) {
         if let Some(under_way) = self.under_way.get_mut(who) {
-            for _ in under_way.drain(..) {
+            for sent in under_way.drain(..) {
+                self.checker.given_up(sent.room);
                 *self.refusals.entry("unknown: the connection ended first".into()).or_default() +=
                     1;
             }

@@ -149,8 +149,22 @@ fn messages_are_under_way_until_every_seat_has_them() {
     assert_eq!(checker.under_way(0), 2);
     checker.heard(0, 1, 7, 1);
     checker.heard(0, 2, 7, 2);
-    assert_eq!(checker.under_way(0), 1);
+    assert_eq!(checker.under_way(0), 2, "the slowest seat counts");
     checker.heard(1, 1, 7, 1);
+    assert_eq!(checker.under_way(0), 1);
     checker.heard(1, 2, 7, 2);
     assert_eq!(checker.under_way(0), 0);
+}
+
+#[test]
+fn nobody_is_waited_for_who_was_put_past_a_message_or_for_one_that_was_given_up() {
+    let mut checker = room_of_two(3);
+    checker.heard(0, 1, 7, 1);
+    checker.heard(0, 2, 7, 2);
+    checker.sat_down(1, 0, 2);
+    assert_eq!(checker.under_way(0), 1);
+    checker.given_up(0);
+    assert_eq!(checker.under_way(0), 0);
+    checker.number(0);
+    assert_eq!(checker.under_way(0), 1);
 }

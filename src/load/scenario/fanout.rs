@@ -95,7 +95,7 @@ pub(super) fn run_bare(
     let from = bare.mark()?;
     let time = nanos(BARE.min(Duration::from_secs(bare.conditions.seconds)));
     while bare.clock.now() - from.at < time {
-        if bare.tally.checker.under_way(0) < bare.conditions.window as u64 {
+        if bare.tally.checker.under_way(0) < bare.conditions.window {
             let now = bare.clock.now();
             let (number, json) = bare.tally.message(0, 0, bare.conditions.payload, now);
             let frame = push_frame(&target, number, json)?;

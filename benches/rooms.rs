@@ -38,6 +38,10 @@ impl Seat for Counter {
         self.bytes.set(self.bytes.get() + message.len());
     }
 
+    fn push_shared(&self, weighed: Bytes) {
+        self.push(weighed);
+    }
+
     fn push_recovered(&self, message: Bytes) {
         self.push(message);
     }
@@ -83,14 +87,14 @@ fn crowd() -> Members {
 fn fan_out(c: &mut Criterion) {
     let mut group = c.benchmark_group("fan out");
     group.throughput(Throughput::Elements(MEMBERS));
-    let (mut members, mut offset) = (crowd(), 0);
+    let (mut members, mut offset, scales) = (crowd(), 0, Arc::default());
     group.bench_function("to 10,000 members of a worker", |b| {
         b.iter_batched(
             || {
                 offset += 1;
                 broadcast(offset)
             },
-            |next| members.deliver(black_box(&next)),
+            |next| members.deliver(black_box(&next), &scales),
             BatchSize::PerIteration,
         )
     });

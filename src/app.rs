@@ -6,7 +6,7 @@ use std::{
     net::TcpListener,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -157,7 +157,6 @@ impl Parts {
             house,
             metrics,
             recovering: AtomicUsize::new(0),
-            outbox_bytes: AtomicI64::new(0),
             settings,
         });
         Ok(Self {

@@ -61,10 +61,16 @@ impl Broadcast {
         }
     }
 
+    /// Which of six forms that is.
+    pub(super) fn form(encoding: Encoding, shape: Shape) -> usize {
+        shape as usize * 2 + (encoding == Encoding::Protobuf) as usize
+    }
+
     /// The push as bytes. Encoded by who asks first.
     pub fn bytes(&self, encoding: Encoding, shape: Shape) -> Result<Bytes, NotJson> {
-        let slot = shape as usize * 2 + (encoding == Encoding::Protobuf) as usize;
-        self.encoded[slot].get_or_init(|| self.encode(encoding, shape)).clone()
+        self.encoded[Self::form(encoding, shape)]
+            .get_or_init(|| self.encode(encoding, shape))
+            .clone()
     }
 
     /// The fossil delta against the publication before; none if there is none or it would not be smaller.

@@ -12,6 +12,7 @@ use super::{
     catch_up::Limits,
     hub::{Hub, ToHub},
     request::{Leave, PresenceStats, Request},
+    scales::Scales,
     seat::WorkerIndex,
 };
 use crate::{
@@ -101,6 +102,8 @@ pub struct House {
     rules_of: RulesOf,
     journals: Journals,
     pub(super) metrics: Arc<Metrics>,
+    /// What waits for sockets, of all connections.
+    pub scales: Arc<Scales>,
     pub(super) recovery: Limits,
     /// Bytes of recent publications that a room keeps.
     pub(super) ring_bytes: usize,
@@ -127,6 +130,7 @@ impl House {
             rules_of,
             journals,
             metrics,
+            scales: Arc::default(),
             recovery,
             ring_bytes,
             #[cfg(test)]

@@ -146,7 +146,7 @@ impl Hub {
 
     fn deliver(&mut self, broadcast: &Broadcast) {
         let Some(members) = self.channels.get_mut(&broadcast.channel) else { return };
-        let done = members.deliver(broadcast);
+        let done = members.deliver(broadcast, &self.house.scales);
         let metrics = &self.house.metrics;
         metrics.messages_out_total.inc_by(done.copies);
         metrics.fan_out_seconds.observe(broadcast.since.elapsed().as_secs_f64());
@@ -285,7 +285,7 @@ impl Handler<ToHub> for Hub {
             ToHub::Deliver(broadcast) => self.deliver(&broadcast),
             ToHub::Announce { channel, event } => {
                 if let Some(members) = self.channels.get(&channel) {
-                    members.announce(&announcement(channel, event));
+                    members.announce(&announcement(channel, event), &self.house.scales);
                 }
             }
             ToHub::Stand { channel, at } => self.compare(&channel, &at),

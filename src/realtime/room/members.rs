@@ -6,10 +6,11 @@ use bytes::Bytes;
 
 use super::{
     broadcast::{Broadcast, Shape},
+    scales::Scales,
     seat::{Announced, Seat, SeatId, SubscriptionNumber, Wishes},
 };
 use crate::fail_point;
-use crate::protocol::{ClientInfo, Encoding, Epoch, Position, Push, push::Event};
+use crate::protocol::{ClientInfo, Encoding, Epoch, NotJson, Position, Push, push::Event};
 
 #[cfg(test)]
 mod tests;
@@ -71,6 +72,24 @@ pub struct Delivered {
     pub unable: Vec<SeatId>,
 }
 
+/// The bytes of a publication in each form that some member here wants, weighed once.
+struct Forms<'a> {
+    broadcast: &'a Broadcast,
+    scales: &'a Arc<Scales>,
+    weighed: [Option<Bytes>; 6],
+}
+
+impl Forms<'_> {
+    fn bytes(&mut self, encoding: Encoding, shape: Shape) -> Result<Bytes, NotJson> {
+        let slot = &mut self.weighed[Broadcast::form(encoding, shape)];
+        if let Some(weighed) = slot {
+            return Ok(weighed.clone());
+        }
+        let bytes = self.broadcast.bytes(encoding, shape)?;
+        Ok(slot.insert(self.scales.weigh(bytes)).clone())
+    }
+}
+
 /// Everybody here.
 #[derive(Default)]
 pub struct Members {
@@ -105,8 +124,9 @@ impl Members {
     }
 
     /// Gives a publication to everybody for whom it is next.
-    pub fn deliver(&mut self, broadcast: &Broadcast) -> Delivered {
+    pub fn deliver(&mut self, broadcast: &Broadcast, scales: &Arc<Scales>) -> Delivered {
         let mut done = Delivered::default();
+        let mut forms = Forms { broadcast, scales, weighed: Default::default() };
         let offset = broadcast.publication.offset;
         let half = self.all.len() / 2;
         for (index, (id, member)) in self.all.iter_mut().enumerate() {
@@ -126,11 +146,11 @@ impl Members {
                 Some(true) if follows => Shape::Delta,
                 Some(_) => Shape::Full,
             };
-            match broadcast.bytes(member.encoding, shape) {
+            match forms.bytes(member.encoding, shape) {
                 Ok(bytes) => {
                     done.copies += 1;
                     done.bytes += bytes.len() as u64;
-                    member.seat.push(bytes);
+                    member.seat.push_shared(bytes);
                     // What has no place in the history changes no position, but it is what comes last.
                     member.position = member.position.max(offset);
                     if let Some(knows_last) = &mut member.delta {
@@ -144,15 +164,15 @@ impl Members {
     }
 
     /// Gives a join or leave to those who asked for it.
-    pub fn announce(&self, push: &Push) {
+    pub fn announce(&self, push: &Push, scales: &Arc<Scales>) {
         let mut encoded: [Option<Bytes>; 2] = [None, None];
         for member in self.all.values().filter(|m| m.join_leave) {
             let slot = &mut encoded[(member.encoding == Encoding::Protobuf) as usize];
             if slot.is_none() {
-                *slot = member.encoding.push(push).ok();
+                *slot = member.encoding.push(push).ok().map(|bytes| scales.weigh(bytes));
             }
             if let Some(bytes) = slot {
-                member.seat.push(bytes.clone());
+                member.seat.push_shared(bytes.clone());
             }
         }
     }

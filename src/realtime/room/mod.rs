@@ -13,6 +13,7 @@ mod door;
 pub mod members;
 mod people;
 pub mod ring;
+pub mod scales;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]

@@ -36,8 +36,11 @@ pub trait Seat {
     /// How this connection's messages are written down.
     fn encoding(&self) -> Encoding;
 
-    /// Queues one encoded message; bytes are shared with other connections.
+    /// Queues one encoded message of its own.
     fn push(&self, message: Bytes);
+
+    /// Queues one encoded message that others get too, and that was [weighed](super::scales::Scales) once for all.
+    fn push_shared(&self, weighed: Bytes);
 
     /// Bytes that were recovered for this connection and wait to be written with others.
     fn push_recovered(&self, message: Bytes);

@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -35,14 +35,12 @@ pub struct Node {
     pub metrics: Arc<Metrics>,
     /// Recovered bytes that wait for sockets, all connections together.
     pub recovering: AtomicUsize,
-    /// Bytes that wait for sockets, all connections together, a moment ago.
-    pub outbox_bytes: AtomicI64,
 }
 
 impl Node {
-    /// Bytes that wait for sockets.
+    /// Bytes that wait for sockets; shared ones count once a worker.
     pub fn outbox_bytes(&self) -> i64 {
-        self.outbox_bytes.load(Ordering::Relaxed)
+        self.house.scales.waiting()
     }
 
     /// Whether there is room for another recovery.
@@ -69,12 +67,10 @@ pub struct Host {
 /// Counts of one worker, told to the metrics now and then: cheaper than an atomic a message.
 #[derive(Default)]
 pub struct Books {
-    pub outbox_bytes: Cell<i64>,
     pub bytes_in: Cell<u64>,
     pub bytes_out: Cell<u64>,
     pub messages_in: Cell<u64>,
     pub messages_out: Cell<u64>,
-    told_outbox_bytes: Cell<i64>,
 }
 
 impl Host {
@@ -94,10 +90,7 @@ impl Host {
     /// Tells the metrics. Call some times a second.
     pub fn tell(&self) {
         let (books, metrics) = (&self.books, &self.node.metrics);
-        let now = books.outbox_bytes.get();
-        let change = now - books.told_outbox_bytes.replace(now);
-        self.node.outbox_bytes.fetch_add(change, Ordering::Relaxed);
-        metrics.outbox_bytes.add(change);
+        metrics.outbox_bytes.set(self.node.outbox_bytes());
         metrics.bytes_in_total.inc_by(books.bytes_in.take());
         metrics.bytes_out_total.inc_by(books.bytes_out.take());
         metrics.messages_in_total.inc_by(books.messages_in.take());

@@ -96,8 +96,7 @@ impl Line {
 
     /// The first reply; then everything that waited behind it.
     pub fn open(&self, first: Bytes) {
-        self.count(first.len() as i64);
-        self.outbox.borrow_mut().push_first(first);
+        self.outbox.borrow_mut().push_first(self.weigh(first));
         if self.state.get() == State::Held {
             self.state.set(State::Open);
         }
@@ -124,7 +123,7 @@ impl Line {
             return;
         }
         if *close == Close::SLOW {
-            self.drop_waiting();
+            self.outbox.borrow_mut().drop_waiting();
         }
         self.state.set(State::Shut);
         let at = self.host.roster.now() + self.host.node.settings.websocket.write_timeout;
@@ -159,8 +158,7 @@ impl Line {
 
     /// A frame of the actor's own: goes out between messages.
     pub fn push_frame(&self, frame: Bytes) {
-        self.count(frame.len() as i64);
-        self.outbox.borrow_mut().push_frame(frame);
+        self.outbox.borrow_mut().push_frame(self.weigh(frame));
     }
 
     /// Whether messages may be written now.
@@ -186,7 +184,6 @@ impl Line {
         });
         let (after, is_empty) = (outbox.len(), outbox.is_empty());
         drop(outbox);
-        self.count(after as i64 - before as i64);
         if is_empty {
             self.stalled_since.set(None);
             self.give_back_recovered();
@@ -214,8 +211,7 @@ impl Line {
     /// The connection is over.
     pub fn end(&self) {
         self.state.set(State::Cut);
-        let left = std::mem::take(&mut *self.outbox.borrow_mut()).len();
-        self.count(-(left as i64));
+        drop(self.outbox.take());
         self.give_back_recovered();
         self.actor.borrow_mut().take();
         self.driver.borrow_mut().take();
@@ -228,18 +224,8 @@ impl Line {
         }
     }
 
-    fn count(&self, bytes: i64) {
-        let books = &self.host.books;
-        books.outbox_bytes.set(books.outbox_bytes.get() + bytes);
-    }
-
-    fn drop_waiting(&self) {
-        let mut outbox = self.outbox.borrow_mut();
-        let before = outbox.len();
-        outbox.drop_waiting();
-        let dropped = before - outbox.len();
-        drop(outbox);
-        self.count(-(dropped as i64));
+    fn weigh(&self, bytes: Bytes) -> Bytes {
+        self.host.node.house.scales.weigh(bytes)
     }
 
     fn give_back_recovered(&self) {
@@ -271,10 +257,13 @@ impl Seat for Line {
     }
 
     fn push(&self, message: Bytes) {
+        self.push_shared(self.weigh(message));
+    }
+
+    fn push_shared(&self, message: Bytes) {
         if matches!(self.state.get(), State::Shut | State::Cut) {
             return;
         }
-        self.count(message.len() as i64);
         let mut outbox = self.outbox.borrow_mut();
         let was_empty = outbox.is_empty();
         outbox.push(message);

@@ -9,6 +9,9 @@ use crate::protocol::Encoding;
 /// Bytes of one frame, about: a client should not have to hold more before it can begin to read.
 const MOST_BYTES: usize = 64 * 1024;
 
+/// Short parts of a frame are copied together up to this size rather than written one by one.
+const TOGETHER: usize = 16 * 1024;
+
 /// The longest header of a frame from a server.
 const HEADER: usize = 10;
 
@@ -20,7 +23,7 @@ pub struct Outbox {
     /// Behind the first; empty if there is none.
     others: VecDeque<Bytes>,
     waiting_bytes: usize,
-    /// What the socket did not take of a frame that was begun; goes before everything else.
+    /// What the socket did not take of a frame that was begun, in parts; goes before everything else.
     begun: VecDeque<Bytes>,
     begun_bytes: usize,
 }
@@ -78,9 +81,10 @@ impl Outbox {
     ) -> io::Result<usize> {
         let mut written = 0;
         while !self.is_empty() {
-            let step = match self.begun.front() {
-                Some(frame) => write(frame).inspect(|taken| self.take_begun(*taken)),
-                None => self.begin(encoding, scratch, &mut write),
+            let step = if self.begun.is_empty() {
+                self.begin(encoding, scratch, &mut write)
+            } else {
+                self.go_on(scratch, &mut write)
             };
             match step {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -119,33 +123,80 @@ impl Outbox {
             scratch.extend_from_slice(message);
         }
         let taken = write(scratch)?;
-        self.take_waiting(count);
-        if taken < scratch.len() {
-            self.begun.push_back(Bytes::copy_from_slice(&scratch[taken..]));
-            self.begun_bytes = scratch.len() - taken;
+        if taken == scratch.len() {
+            (0..count).for_each(|_| drop(self.pop_waiting()));
+        } else {
+            self.keep(scratch.len() - length, count, joint, taken, scratch);
         }
         Ok(taken)
     }
 
-    fn take_waiting(&mut self, count: usize) {
-        let others = self.others.drain(..count.saturating_sub(1));
-        for message in self.first.take().into_iter().chain(others) {
-            self.waiting_bytes -= message.len();
+    /// Keeps what was not taken of a frame, as parts of the messages that others wait for too: a copy of it, in a room
+    /// of slow readers, would be a copy for each.
+    fn keep(&mut self, header: usize, count: usize, joint: usize, taken: usize, frame: &[u8]) {
+        let mut skip = taken;
+        let mut keep = |begun: &mut VecDeque<Bytes>, part: Bytes| {
+            let skipped = skip.min(part.len());
+            skip -= skipped;
+            if skipped < part.len() {
+                begun.push_back(part.slice(skipped..));
+            }
+        };
+        keep(&mut self.begun, Bytes::copy_from_slice(&frame[..header]));
+        for index in 0..count {
+            if index > 0 && joint > 0 {
+                keep(&mut self.begun, Bytes::from_static(b"\n"));
+            }
+            if let Some(message) = self.pop_waiting() {
+                keep(&mut self.begun, message);
+            }
         }
+        self.begun_bytes = frame.len() - taken;
+    }
+
+    /// Writes more of what was begun: long parts as they are, short ones together.
+    fn go_on(
+        &mut self,
+        scratch: &mut Vec<u8>,
+        write: &mut impl FnMut(&[u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        scratch.clear();
+        for part in &self.begun {
+            if scratch.len() + part.len() > TOGETHER {
+                break;
+            }
+            scratch.extend_from_slice(part);
+        }
+        let taken = match self.begun.front() {
+            Some(part) if scratch.is_empty() => write(part)?,
+            _ => write(scratch)?,
+        };
+        self.take_begun(taken);
+        Ok(taken)
+    }
+
+    fn pop_waiting(&mut self) -> Option<Bytes> {
+        let message = self.first.take()?;
+        self.waiting_bytes -= message.len();
         self.first = self.others.pop_front();
         if self.others.is_empty() {
             self.others = VecDeque::new();
         }
+        Some(message)
     }
 
     fn take_begun(&mut self, taken: usize) {
         self.begun_bytes -= taken;
-        let Some(frame) = self.begun.front_mut() else { return };
-        bytes::Buf::advance(frame, taken);
-        if frame.is_empty() {
+        let mut left = taken;
+        while let Some(part) = self.begun.front_mut()
+            && left >= part.len()
+        {
+            left -= part.len();
             self.begun.pop_front();
         }
-        if self.begun.is_empty() {
+        if let Some(part) = self.begun.front_mut() {
+            bytes::Buf::advance(part, left);
+        } else {
             self.begun = VecDeque::new();
         }
     }
@@ -215,6 +266,26 @@ mod tests {
             let got = drained(&mut outbox, Encoding::Json, takes);
             assert_eq!(got, b"\x81\x12{\"a\":1}\n{}\n{\"b\":2}", "a socket that takes {takes}");
         }
+    }
+
+    #[test]
+    fn a_reader_that_is_behind_holds_no_copy_of_what_others_wait_for_too() {
+        let messages: Vec<_> = (0..4).map(|i| Bytes::from(vec![b'a' + i; 20_000])).collect();
+        let mut outbox = Outbox::default();
+        messages.iter().for_each(|message| outbox.push(message.clone()));
+        let mut takes = [30_000].into_iter();
+        let blocked = || Err(io::ErrorKind::WouldBlock.into());
+        outbox
+            .write_to(Encoding::Json, &mut Vec::new(), |_| takes.next().map_or_else(blocked, Ok))
+            .unwrap();
+        assert_eq!(outbox.begun_bytes, 60_006 - 30_000);
+        let within = |part: &Bytes| {
+            messages.iter().any(|whole| whole.as_ptr_range().contains(&part.as_ptr()))
+        };
+        assert!(outbox.begun.iter().all(|part| part.len() == 1 || within(part)));
+        let got = drained(&mut outbox, Encoding::Json, 9_000);
+        assert_eq!(got.len(), 60_006 - 30_000 + 4 + 20_000);
+        assert!(got[..10_004 - 10].iter().all(|byte| *byte == b'b'));
     }
 
     #[test]

@@ -61,7 +61,7 @@ fn forms(ear: &mut Ear) -> Vec<(u64, bool)> {
 fn a_member_gets_what_is_next_and_nothing_twice() {
     let (mut members, mut ear) = one(&positioned(), false);
     for offset in [2, 3, 4, 4, 5] {
-        assert_eq!(members.deliver(&broadcast(offset)).broken, []);
+        assert_eq!(members.deliver(&broadcast(offset), &Arc::default()).broken, []);
     }
     assert_eq!(ear.rest(), [Word::Said(4), Word::Said(5)]);
 }
@@ -69,10 +69,10 @@ fn a_member_gets_what_is_next_and_nothing_twice() {
 #[test]
 fn who_has_a_position_and_misses_one_is_told_and_the_others_hear_on() {
     let (mut members, mut ear) = one(&positioned(), false);
-    assert_eq!(members.deliver(&broadcast(5)).broken, [ID]);
+    assert_eq!(members.deliver(&broadcast(5), &Arc::default()).broken, [ID]);
     assert_eq!(ear.rest(), []);
     let (mut members, mut ear) = one(&Wishes::default(), false);
-    assert_eq!(members.deliver(&broadcast(5)).broken, []);
+    assert_eq!(members.deliver(&broadcast(5), &Arc::default()).broken, []);
     assert_eq!(ear.rest(), [Word::Said(5)]);
 }
 
@@ -80,7 +80,7 @@ fn who_has_a_position_and_misses_one_is_told_and_the_others_hear_on() {
 fn what_has_no_place_moves_nobody() {
     let (mut members, mut ear) = one(&positioned(), false);
     for offset in [0, 4, 0, 5] {
-        assert_eq!(members.deliver(&broadcast(offset)).broken, []);
+        assert_eq!(members.deliver(&broadcast(offset), &Arc::default()).broken, []);
     }
     assert_eq!(ear.rest(), [Word::Said(0), Word::Said(4), Word::Said(0), Word::Said(5)]);
 }
@@ -98,7 +98,7 @@ fn a_delta_goes_only_to_who_was_given_the_one_before_last() {
     ] {
         let (mut members, mut ear) = one(&wishes, knows_last);
         for offset in offsets {
-            members.deliver(&broadcast(*offset));
+            members.deliver(&broadcast(*offset), &Arc::default());
         }
         assert_eq!(forms(&mut ear), expected, "knows last: {knows_last}, {offsets:?}");
     }
@@ -111,7 +111,7 @@ fn what_a_json_connection_cant_carry_closes_it() {
     let publication = Arc::new(Publication { data, offset: 4, ..Publication::default() });
     let (channel, now) = (Channel::trusted("x"), Instant::now());
     let binary = Broadcast::new(channel, publication, &Epoch::new("a"), None, now);
-    assert_eq!(members.deliver(&binary).unable, [ID]);
+    assert_eq!(members.deliver(&binary, &Arc::default()).unable, [ID]);
     assert_eq!(ear.rest(), []);
 }
 
@@ -146,7 +146,7 @@ fn who_is_behind_for_two_words_in_a_row_is_told() {
 fn who_has_no_position_hears_a_new_history_from_its_start() {
     let (mut members, mut ear) = one(&Wishes::default(), true);
     assert_eq!(members.start_over(&at("b", 0)), []);
-    members.deliver(&broadcast(1));
+    members.deliver(&broadcast(1), &Arc::default());
     assert_eq!(ear.rest(), [Word::Said(1)]);
     let (mut members, _ear) = one(&positioned(), false);
     assert_eq!(members.start_over(&at("b", 0)), [ID]);

@@ -60,6 +60,10 @@ impl Seat for FakeSeat {
         let _ = self.heard.send(Heard::Bytes(message));
     }
 
+    fn push_shared(&self, weighed: Bytes) {
+        self.push(weighed);
+    }
+
     fn push_recovered(&self, message: Bytes) {
         self.push(message);
     }

@@ -37,7 +37,7 @@ const LET_GO: Duration = Duration::from_millis(50);
 const LOG_BYTES: u32 = 32 * 1024 * 1024;
 
 /// Page cache of the committing connection, in KiB.
-const WRITER_CACHE_KIB: u32 = 16 * 1024;
+const WRITER_CACHE_KIB: u32 = 4 * 1024;
 
 /// Page cache of each reading connection, in KiB.
 const READER_CACHE_KIB: u32 = 2 * 1024;

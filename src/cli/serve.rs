@@ -91,7 +91,10 @@ impl Ground {
     fn prepare(mut settings: Settings, options: String) -> Result<Self, Failure> {
         telemetry::start(&settings.log.level);
         #[cfg(feature = "failpoints")]
-        crate::platform::failpoint::arm_from_env().map_err(Failure::Failed)?;
+        {
+            crate::platform::failpoint::arm_from_env().map_err(Failure::Failed)?;
+            crate::platform::mutant::switch_on_from_env().map_err(Failure::Failed)?;
+        }
         let open_files = open_files::raise().unwrap_or_else(|(limit, why)| {
             log::warn!("the limit of open files stays at {limit}: {why}");
             limit

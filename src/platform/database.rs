@@ -20,6 +20,8 @@ use diesel::{
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+use super::mutant::mutant;
+
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// How long a statement waits for a lock that another process holds. Below the commit deadline of
@@ -104,6 +106,10 @@ impl Database {
             connection.batch_execute(&bound).map_err(|why| self.failed("set up", why))?;
         }
         self.prove_durable(&mut connection)?;
+        if mutant!(SynchronousOff) {
+            let off = connection.batch_execute("PRAGMA synchronous = OFF");
+            off.map_err(|why| self.failed("set up", why))?;
+        }
         Ok(connection)
     }
 

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! An action is `abort`, `panic`, `error` (only where the place can fail), `pause` (until it is armed anew, at
-//! most 60 s), `pause(MS)`, `on` (switches a mutant) or `off`; `*N` lets it happen N times only.
+//! most 60 s), `pause(MS)` or `off`; `*N` lets it happen N times only.
 //! The crate `fail` knows no abort and counts no hits, and a test wants to see that its fault happened.
 
 /// Does at this place what a test armed for it; `fail_point!(name, value)` returns `value` on `error`.
@@ -41,18 +41,6 @@ macro_rules! fail_point_async {
     }};
 }
 
-/// Whether a test switched this deliberate fault on: `if mutant!("mutant.ack_when_queued") { .. }`.
-#[macro_export]
-macro_rules! mutant {
-    ($name:expr) => {{
-        #[cfg(feature = "failpoints")]
-        let on = $crate::platform::failpoint::is_on($name);
-        #[cfg(not(feature = "failpoints"))]
-        let on = false;
-        on
-    }};
-}
-
 #[cfg(any(test, feature = "failpoints"))]
 pub use armed::*;
 
@@ -78,7 +66,6 @@ mod armed {
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
     pub enum Action {
         Off,
-        On,
         Abort,
         Panic,
         Error,
@@ -149,11 +136,6 @@ mod armed {
         }
     }
 
-    /// Whether the point is armed with `on`.
-    pub fn is_on(name: &str) -> bool {
-        matches!(take(name), Some((Action::On, _)))
-    }
-
     fn at_once(name: &str, action: Option<Action>) -> bool {
         match action {
             Some(Action::Abort) => {
@@ -200,7 +182,6 @@ mod armed {
         };
         let action = match what {
             "off" => Action::Off,
-            "on" => Action::On,
             "abort" => Action::Abort,
             "panic" => Action::Panic,
             "error" => Action::Error,
@@ -208,7 +189,7 @@ mod armed {
             _ => {
                 let ms = what.strip_prefix("pause(").and_then(|rest| rest.strip_suffix(')'));
                 let ms = ms.and_then(|ms| ms.parse().ok()).ok_or_else(|| {
-                    format!("{name}: expected abort, panic, error, pause, pause(MS), on or off, got {what:?}")
+                    format!("{name}: expected abort, panic, error, pause, pause(MS) or off, got {what:?}")
                 })?;
                 Action::Pause(Duration::from_millis(ms).min(LONGEST_PAUSE))
             }
@@ -224,7 +205,6 @@ mod tests {
     #[test]
     fn an_unarmed_point_does_nothing() {
         assert!(!hit("test.unarmed"));
-        assert!(!is_on("test.unarmed"));
     }
 
     #[test]
@@ -251,14 +231,6 @@ mod tests {
         }
         arm("test.pause=off").unwrap();
         assert!(!paused.join().unwrap());
-    }
-
-    #[test]
-    fn a_mutant_is_on_only_while_it_is_switched_on() {
-        arm("mutant.test=on").unwrap();
-        assert!(is_on("mutant.test"));
-        arm("mutant.test=off").unwrap();
-        assert!(!is_on("mutant.test"));
     }
 
     #[test]

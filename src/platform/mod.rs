@@ -1,10 +1,11 @@
-//! The ground under everything: settings, tokens, the database file, metrics, failpoints. Knows nothing of channels or people.
+//! The ground under everything: settings, tokens, the database file, metrics, failpoints, mutants. Knows nothing of channels or people.
 
 pub mod data_dir;
 pub mod database;
 pub mod failpoint;
 pub mod glob;
 pub mod metrics;
+pub mod mutant;
 pub mod open_files;
 pub mod settings;
 pub mod telemetry;

@@ -17,7 +17,7 @@ use crate::support::{Client, Node};
 const PUBLISHES: usize = 20;
 
 #[test]
-fn each_acknowledgement_waits_for_the_disk() {
+pub fn each_acknowledgement_waits_for_the_disk() {
     let node = Node::start();
     let mut client = Client::connect(&node, "ana");
     client.publish("room", json!("the room is awake"));

@@ -16,6 +16,8 @@ mod http;
 mod identity;
 mod metrics;
 #[cfg(feature = "failpoints")]
+mod mutants;
+#[cfg(feature = "failpoints")]
 mod panics;
 mod recovery;
 mod sizes;

@@ -91,6 +91,31 @@ fn ten_recoveries_in_one_frame_wait_for_room_instead_of_cutting_the_client() {
 }
 
 #[test]
+pub fn who_reads_nothing_for_a_while_is_given_no_more_than_it_has_room_for() {
+    let node = Node::start();
+    fill(&node, "room", 12, 40_000);
+    let mut client = Client::connect(&node, "ana");
+    let command = recover(&node, "room", 0);
+    // More than the sockets of the kernel and the outbox of 1 MiB can hold together.
+    let recoveries: Vec<_> = (0..60)
+        .map(|_| {
+            let id = client.send(command.clone());
+            client.send(json!({ "unsubscribe": { "channel": "room" } }));
+            id
+        })
+        .collect();
+    let mut clock = Client::connect(&node, "clock");
+    for n in 0..100 {
+        clock.publish("clock", json!(n));
+    }
+    for id in recoveries {
+        let result = client.reply(id)["subscribe"].take();
+        assert_eq!(result["recovered"], true);
+        assert_eq!(offsets(&result["publications"]), (1..=12).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn a_page_of_history_has_300_messages_for_clients_and_any_number_for_backends() {
     let node = Node::start();
     fill(&node, "room", 310, 10);

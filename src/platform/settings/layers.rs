@@ -49,7 +49,7 @@ pub struct Loaded {
 const CONFIG: &str = "FANFARE_CONFIG";
 
 /// What comes after `FANFARE_` in variables that are no settings: read by verbs, or by tests.
-const OTHER: [&str; 3] = ["CONFIG", "FAILPOINTS", "LOAD_"];
+const OTHER: [&str; 4] = ["CONFIG", "FAILPOINTS", "LOAD_", "MUTANT"];
 
 impl Sources {
     /// The file of a flag or else of `FANFARE_CONFIG`, and the environment.

@@ -18,7 +18,7 @@ macro_rules! contract {
         }
         mod sqlite {
             $($(#[actix::test]
-            async fn $name() {
+            pub(super) async fn $name() {
                 super::$file::$name(super::fixture::Fixture::sqlite()).await;
             })+)+
         }
@@ -38,18 +38,21 @@ contract! {
         a_key_belongs_to_its_channel_and_publisher,
         a_key_outlives_its_publication_and_ends,
         an_older_version_is_dropped,
+        an_append_that_nobody_waits_for_is_committed,
         what_was_appended_is_read_back_whole;
     reading:
         a_channel_without_history_has_one_epoch_and_no_row,
         the_first_publication_keeps_the_epoch_that_readers_saw,
         pages_go_both_ways,
         a_page_is_bounded_in_bytes,
+        a_page_ends_at_its_top_while_others_append,
         only_the_newest_are_shown,
         what_is_too_old_is_not_shown,
         a_clock_that_steps_back_tears_no_hole;
     feeding:
         changes_name_each_head_once,
         changes_of_several_writers_are_merged,
+        a_writer_that_was_silent_is_heard_behind_a_busier_one,
         who_was_away_too_long_sees_a_hole,
         settle_tells_what_a_batch_did,
         settle_closes_a_writer_that_did_not_commit,
@@ -61,4 +64,12 @@ contract! {
         trimming_keeps_the_top_of_an_emptied_channel,
         a_forgotten_channel_begins_another_life,
         a_channel_with_publications_is_never_forgotten;
+}
+
+crate::platform::mutant::caught! {
+    results_in_the_order_of_writing_are_caught: ResultsByIndex by sqlite::one_batch_numbers_each_channel_in_its_order;
+    keys_that_go_with_their_publications_are_caught: KeysInMessageRows by sqlite::a_key_outlives_its_publication_and_ends;
+    a_commit_that_goes_with_its_future_is_caught: CommitDroppedWithItsFuture by sqlite::an_append_that_nobody_waits_for_is_committed;
+    a_top_from_another_snapshot_is_caught: RowsThenTop by sqlite::a_page_ends_at_its_top_while_others_append;
+    a_feed_that_takes_all_writers_for_one_is_caught: FeedByGlobalNumber by sqlite::a_writer_that_was_silent_is_heard_behind_a_busier_one;
 }

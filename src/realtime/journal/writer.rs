@@ -13,7 +13,7 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Supervised};
 use tokio::sync::oneshot;
 
 use super::{AppendError, Appended, Batch, Journal, Settled, WriterId};
-use crate::fail_point;
+use crate::{fail_point, platform::mutant::mutant};
 
 mod errands;
 mod handle;
@@ -202,6 +202,9 @@ impl JournalWriter {
 
     /// What this id still has under way may appear or never will: the next batch goes under another.
     fn new_id(&mut self) {
+        if mutant!(RefusesAfterTheFirstFault) {
+            return;
+        }
         self.id = WriterId(uuid::Uuid::new_v4());
         self.seq = 0;
     }
@@ -262,6 +265,13 @@ impl Handler<BatchDone> for JournalWriter {
             Err(AppendError::Unknown(why)) => {
                 log::warn!("a commit has an unknown fate: {why}");
                 (self.observer.unknown)();
+                if mutant!(UnknownBatchRetried)
+                    && let Some(flight) = self.flight.take()
+                {
+                    self.waiting.extend(flight.tickets);
+                    self.new_id();
+                    return self.go_on(&ctx.address());
+                }
                 self.settle(&ctx.address());
             }
             Err(refused) => {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::ring::Ring;
 use crate::{
+    platform::mutant::mutant,
     protocol::{Position, Publication},
     realtime::journal::{Direction, Page, Range},
 };
@@ -78,7 +79,10 @@ pub fn look(at: &Position, ring: &Ring, stood: &Position, limits: Limits) -> Gap
         return Gap::Whole { missed: Vec::new(), top: at.clone() };
     }
     if stood.offset > at.offset {
-        return Gap::Ask;
+        return match mutant!(TopOfTheRoom) {
+            true => Gap::Whole { missed: Vec::new(), top: at.clone() },
+            false => Gap::Ask,
+        };
     }
     if at.offset - stood.offset > limits.publications as u64 {
         return no;
@@ -110,7 +114,8 @@ pub fn merge(
         return Gap::TooWide { top, from_nowhere: false };
     }
     if stood.offset > top.offset {
-        return if is_fresh { Gap::TooWide { top, from_nowhere: true } } else { Gap::Ask };
+        let is_judged = is_fresh || mutant!(LateComerJudged);
+        return if is_judged { Gap::TooWide { top, from_nowhere: true } } else { Gap::Ask };
     }
     let mut missed = Vec::new();
     if stood.offset < page.top {
@@ -121,7 +126,7 @@ pub fn merge(
         }
     }
     let reached = page.top.max(stood.offset);
-    if top.offset > reached {
+    if top.offset > reached && !mutant!(MergedWithoutTheRing) {
         let Some(since) = ring.after(reached) else { return Gap::Ask };
         missed.extend(since.map(|b| b.publication.clone()));
     }
@@ -142,7 +147,7 @@ enum Part {
 }
 
 fn part_of(stood: &Position, page: &Page, after: u64) -> Part {
-    if stood.offset < after {
+    if stood.offset < after && !mutant!(PageOfAnother) {
         return Part::NotHere;
     }
     let rows = &page.publications;

@@ -10,6 +10,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
+    platform::mutant::mutant,
     protocol::{Epoch, Position, Publication},
     realtime::journal::Page,
 };
@@ -77,7 +78,8 @@ impl Door {
     /// One that goes on from a position, or from nothing, and does not know what came since.
     pub fn standing(at: Option<Position>) -> Self {
         let highest = at.as_ref().map_or(0, |at| at.offset);
-        Self { at, highest, doubt: Doubt::Yes, ..Self::default() }
+        let doubt = if mutant!(FallForgetsToLook) { Doubt::No } else { Doubt::Yes };
+        Self { at, highest, doubt, ..Self::default() }
     }
 
     /// Something may be in the journal that nobody told of.
@@ -115,9 +117,10 @@ impl Door {
             return Verdict::Read;
         };
         if offset <= at.offset {
-            return Verdict::Nothing;
+            let twice = publication.filter(|_| mutant!(ArrivalsNotDeduplicated));
+            return twice.map_or(Verdict::Nothing, |twice| Verdict::Deliver(vec![twice]));
         }
-        if offset == at.offset + 1
+        if (offset == at.offset + 1 || mutant!(GapSkipped))
             && let Some(publication) = publication
         {
             at.offset = offset;

@@ -9,8 +9,11 @@ use super::{
     scales::Scales,
     seat::{Announced, Seat, SeatId, SubscriptionNumber, Wishes},
 };
-use crate::fail_point;
-use crate::protocol::{ClientInfo, Encoding, Epoch, NotJson, Position, Push, push::Event};
+use crate::{
+    fail_point,
+    platform::mutant::mutant,
+    protocol::{ClientInfo, Encoding, Epoch, NotJson, Position, Push, push::Event},
+};
 
 #[cfg(test)]
 mod tests;
@@ -106,7 +109,9 @@ impl Members {
     /// Removes the member if this is still the subscription that it speaks of.
     pub fn leave(&mut self, id: SeatId, number: SubscriptionNumber) -> Option<Member> {
         match self.all.get(&id) {
-            Some(member) if member.number == number => self.all.remove(&id),
+            Some(member) if member.number == number || mutant!(LeaveWithoutNumber) => {
+                self.all.remove(&id)
+            }
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ mod stage;
 use fake::Word::{Behind, Entered, Left, Refused, Said};
 use stage::{Reads, Stage, Visitor};
 
-use crate::realtime::journal::Appended;
+use crate::{platform::mutant::caught, realtime::journal::Appended};
 
 /// What a member hears up to `last`; told to come back, it does, and goes on where it stood.
 async fn hear_up_to(stage: &Stage, member: &mut Visitor, last: u64, epoch: &str) -> Vec<u64> {
@@ -41,6 +41,20 @@ async fn everybody_hears_everything_in_order_and_the_publisher_is_answered() {
             assert_eq!(member.ear.next().await, Said(offset));
         }
     }
+}
+
+#[actix::test]
+async fn nobody_hears_what_is_not_committed() {
+    let stage = Stage::new();
+    let mut member = stage.member(0).await;
+    stage.journal.hold_appends();
+    let answer = stage.publish_soon(false);
+    // Needs no commit, and goes the same way.
+    stage.publish_soon(true).await.expect("answered").expect("taken");
+    assert_eq!(member.ear.next().await, Said(0));
+    stage.journal.let_appends_go();
+    assert_eq!(member.ear.next().await, Said(1));
+    answer.await.expect("answered").expect("acknowledged");
 }
 
 #[actix::test]
@@ -291,4 +305,13 @@ async fn in_another_history_who_has_a_position_must_come_back_and_the_others_hea
     assert_eq!(other.ear.next().await, Said(1));
     stage.publish().await;
     assert_eq!(other.ear.next().await, Said(2));
+}
+
+caught! {
+    an_answer_in_the_rooms_future_is_caught: AnswerInTheRoomsFuture by a_room_that_falls_with_publishes_under_way_loses_none;
+    a_delivery_before_the_commit_is_caught: DeliveredBeforeCommit by nobody_hears_what_is_not_committed;
+    a_room_that_closes_with_a_commit_under_way_is_caught: ClosesWithACommitUnderWay by a_room_with_a_commit_under_way_stays_awake_even_if_it_fell;
+    a_hub_that_is_not_audited_is_caught: HubNotAudited by a_last_word_over_which_a_hub_falls_is_not_waited_for;
+    an_epoch_that_the_room_draws_is_caught: EpochDrawnByTheRoom by everybody_hears_everything_in_order_and_the_publisher_is_answered;
+    a_room_that_fell_and_does_not_look_is_caught: FallForgetsToLook by a_last_word_over_which_the_room_falls_is_heard;
 }

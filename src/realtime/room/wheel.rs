@@ -5,6 +5,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use crate::platform::mutant::mutant;
+
 /// How fine the wheel is. No deadline of ours means less than this.
 pub const TURN: Duration = Duration::from_millis(100);
 
@@ -40,7 +42,8 @@ impl<K> Wheel<K> {
     pub fn tick(&mut self, real: Duration) -> (Vec<K>, Duration) {
         let passed = real.saturating_sub(self.last_tick);
         self.last_tick = real;
-        self.now += passed.min(TURN * 2);
+        let most = if mutant!(DeadlinesByTheWall) { passed } else { TURN * 2 };
+        self.now += passed.min(most);
         let mut come_up = Vec::new();
         let turn = self.turn();
         while let Some(first) = self.due.first_entry()
@@ -87,5 +90,9 @@ mod tests {
             real += 100;
         }
         assert!(real >= 19_000, "it had its whole time after the worker was back: {real}");
+    }
+
+    crate::platform::mutant::caught! {
+        deadlines_by_the_wall_are_caught: DeadlinesByTheWall by a_worker_that_was_stopped_closes_nobody_for_it;
     }
 }

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     ids::Channel,
-    platform::tokens::{Overrides, SubscriptionClaims, TokenError},
+    platform::{
+        mutant::mutant,
+        tokens::{Overrides, SubscriptionClaims, TokenError},
+    },
     protocol::{ClientInfo, Close, Outcome, Payload, Refusal, command::SubscribeRequest},
     realtime::{
         namespace::{Asker, Namespace},
@@ -209,6 +212,7 @@ impl Connection {
     fn has_room_to_recover(&self) -> bool {
         let half = self.host.node.settings.client.queue_max_size.bytes() / 2;
         self.line.waiting() < half && self.host.node.may_recover()
+            || mutant!(RecoversIntoAFullQueue)
     }
 
     pub(super) fn look_again(&mut self, ctx: &mut Ctx) {

@@ -2,6 +2,8 @@
 
 mod client;
 mod http;
+#[cfg(feature = "failpoints")]
+mod mutant;
 mod node;
 mod socket;
 mod token;
@@ -9,6 +11,8 @@ mod wait;
 
 pub use client::Client;
 pub use http::{Answer, request};
+#[cfg(feature = "failpoints")]
+pub use mutant::assert_caught;
 pub use node::{API_KEY, Node, SECRET, run};
 pub use socket::{Close, Frame, Refused, Socket, frame, head};
 pub use token::sign;

@@ -64,6 +64,8 @@ impl Node {
             ("FANFARE_CLIENT__TOKEN__HMAC_SECRET_KEY".to_owned(), SECRET.to_owned()),
             ("FANFARE_HTTP_API__KEY".to_owned(), API_KEY.to_owned()),
         ];
+        #[cfg(feature = "failpoints")]
+        env.extend(super::mutant::variable());
         env.extend(
             settings.iter().map(|(name, value)| (format!("FANFARE_{name}"), (*value).into())),
         );

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::fixture::{Fixture, Lane, append, keyed, new, offsets, said};
 use crate::{
     protocol::{ClientInfo, Payload, Position, Publication},
-    realtime::journal::{Append, AppendError, Appended, Batch, Version, WriterId},
+    realtime::journal::{Append, AppendError, Appended, Batch, Settled, Version, WriterId},
 };
 
 pub async fn offsets_rise_by_one_in_each_channel(it: Fixture) {
@@ -146,6 +146,18 @@ pub async fn an_older_version_is_dropped(it: Fixture) {
     new(&lane.one(versioned("huge", u64::MAX, "w")).await);
     assert!(matches!(lane.one(versioned("w2", 2, "w")).await, Appended::Superseded(_)));
     assert_eq!(said(&it.all("a").await), ["v5", "v7", "w1", "plain", "huge"]);
+}
+
+pub async fn an_append_that_nobody_waits_for_is_committed(it: Fixture) {
+    let lanes: Vec<_> = (0..20).map(|_| Lane::new(&it.journal)).collect();
+    for lane in &lanes {
+        drop(it.journal.append(lane.batch(vec![append("a", "x")])));
+    }
+    for lane in &lanes {
+        let settled = it.journal.settle(lane.writer, 1).await;
+        assert!(matches!(settled, Ok(Settled::Happened(_))), "{settled:?}");
+    }
+    assert_eq!(it.all("a").await.top, 20);
 }
 
 pub async fn what_was_appended_is_read_back_whole(it: Fixture) {

@@ -46,6 +46,18 @@ pub async fn changes_of_several_writers_are_merged(it: Fixture) {
     assert!(!changes.hole, "a new writer begins at 1");
 }
 
+pub async fn a_writer_that_was_silent_is_heard_behind_a_busier_one(it: Fixture) {
+    let (mut silent, mut busy) = (Lane::new(&it.journal), Lane::new(&it.journal));
+    silent.one(append("a", "1")).await;
+    for _ in 0..3 {
+        busy.one(append("b", "x")).await;
+    }
+    let cursor = it.journal.changes(Cursor::default()).await.unwrap().cursor;
+    silent.one(append("a", "2")).await;
+    let changes = it.journal.changes(cursor).await.unwrap();
+    assert_eq!((heads(&changes), changes.hole), (named(&[("a", 2)]), false));
+}
+
 pub async fn who_was_away_too_long_sees_a_hole(it: Fixture) {
     let mut lane = Lane::new(&it.journal);
     lane.one(append("a", "1")).await;

@@ -51,6 +51,25 @@ pub async fn a_page_is_bounded_in_bytes(it: Fixture) {
     assert_eq!(page(Before(None), 4).await, ["90", "8"]);
 }
 
+pub async fn a_page_ends_at_its_top_while_others_append(it: Fixture) {
+    let mut lane = Lane::new(&it.journal);
+    let write = async {
+        for _ in 0..50 {
+            lane.one(append("a", "x")).await;
+        }
+    };
+    let read = async {
+        loop {
+            let page = it.all("a").await;
+            assert_eq!(page.publications.last().map_or(0, |last| last.offset), page.top);
+            if page.top == 50 {
+                return;
+            }
+        }
+    };
+    futures_util::future::join(write, read).await;
+}
+
 pub async fn only_the_newest_are_shown(it: Fixture) {
     it.world.keep(|retention| retention.size = 3);
     let mut lane = Lane::new(&it.journal);

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     ids::Channel,
+    platform::mutant::mutant,
     protocol::Position,
     realtime::journal::{
         Append, Appended, Batch,
@@ -43,6 +44,7 @@ impl std::fmt::Display for Stop {
 }
 
 /// What to remember once the batch is committed.
+#[derive(Clone)]
 pub(super) struct Outcome {
     pub results: Vec<Appended>,
     heads: Vec<(Channel, Standing)>,
@@ -128,6 +130,9 @@ impl Work<'_> {
         self.write_publications(&drafts, &body, &batch.appends)?;
         self.write_keys(&drafts, keys)?;
         self.write_feed(lane, batch.seq, &body)?;
+        if mutant!(ResultsByIndex) {
+            body.results.sort_by_key(|(index, _)| *index);
+        }
         let results = results(&drafts, &body);
         let heads = drafts.into_iter().map(|draft| (draft.channel, draft.standing)).collect();
         Ok(Outcome { results, heads, lane, next_channel })
@@ -230,10 +235,13 @@ impl Work<'_> {
         }
         rows.sort_unstable_by_key(|(id, ..)| *id);
         for (id, at, publication) in rows {
-            self.faults.at("publication")?;
-            diesel::insert_into(journal_publications::table)
-                .values(NewPublication::of(id, at, publication))
-                .execute(self.connection)?;
+            let insert = diesel::insert_into(journal_publications::table)
+                .values(NewPublication::of(id, at, publication));
+            let inserted =
+                self.faults.at("publication").and_then(|()| insert.execute(self.connection));
+            if !mutant!(BatchGoesOnAfterAnError) {
+                inserted?;
+            }
         }
         Ok(())
     }

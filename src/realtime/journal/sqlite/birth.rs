@@ -4,9 +4,9 @@ use std::{fs::File, path::Path};
 
 use diesel::{connection::SimpleConnection, prelude::*, sql_types::Text};
 
-use super::schema::{journal_lives, journal_meta};
+use super::schema::{journal_keys, journal_lives, journal_meta};
 use crate::{
-    platform::database::Database,
+    platform::{database::Database, mutant::mutant},
     realtime::journal::{Unavailable, numbering},
 };
 
@@ -20,7 +20,12 @@ pub(super) fn generation(
     connection.immediate_transaction(|connection| {
         let found: Option<(String, i64)> =
             m::table.find(1).select((m::generation, m::copied)).first(connection).optional()?;
-        if let Some((generation, 0)) = found {
+        if mutant!(KeysKeptInMemory) {
+            diesel::delete(journal_keys::table).execute(connection)?;
+        }
+        if let Some((generation, copied)) = found
+            && (copied == 0 || mutant!(GenerationKept))
+        {
             return Ok(generation);
         }
         let generation = numbering::new_generation();

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::committer::Committer;
 use crate::{
     ids::Channel,
+    platform::mutant::carried,
     realtime::journal::{AppendError, Appended, Batch, Settled, Trimmed, Unavailable, WriterId},
 };
 
@@ -38,7 +39,7 @@ impl Commits {
         let (commands, waiting) = sync_channel(WAITING);
         let thread = std::thread::Builder::new()
             .name("journal-commit".into())
-            .spawn(move || committer.run(&waiting))?;
+            .spawn(carried(move || committer.run(&waiting)))?;
         Ok(Self { commands: Some(commands), thread: Some(thread) })
     }
 

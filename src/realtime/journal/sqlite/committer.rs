@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     ids::Channel,
-    platform::database::Database,
+    platform::{database::Database, mutant::mutant},
     realtime::journal::{
         AppendError, Appended, Batch, Clock, RetentionOf, Settled, Trimmed, Unavailable, WriterId,
     },
@@ -81,6 +81,8 @@ impl Committer {
     pub fn run(mut self, waiting: &Receiver<Command>) {
         while let Ok(command) = waiting.recv() {
             match command {
+                Command::Append(_, answer)
+                    if answer.is_closed() && mutant!(CommitDroppedWithItsFuture) => {}
                 Command::Append(batch, answer) => drop(answer.send(self.append(&batch))),
                 Command::Settle(writer, seq, answer) => {
                     drop(answer.send(self.settle(writer, seq)));
@@ -97,10 +99,16 @@ impl Committer {
             return Err(AppendError::Refused("this writer was closed".into()));
         }
         let now = (self.clock)();
+        let mut raised = None;
         let outcome = self.transact(|connection, this| {
             let (heads, generation, faults) = (&this.heads, &*this.generation, &this.faults);
-            Work { connection, heads, generation, now, faults }.append(batch)
+            let outcome = Work { connection, heads, generation, now, faults }.append(batch)?;
+            raised = mutant!(HeadsRaisedBeforeCommit).then(|| outcome.clone());
+            Ok(outcome)
         });
+        if let Some(raised) = raised {
+            raised.remember(batch, &mut self.heads);
+        }
         match outcome {
             Ok(outcome) => Ok(outcome.remember(batch, &mut self.heads)),
             Err(Failed::Before(why)) => Err(AppendError::Refused(why)),
@@ -188,7 +196,9 @@ impl Committer {
             Ok(Err(stop)) => format!("the journal could not write: {stop}"),
             Err(_) => "the journal panicked while it wrote".to_owned(),
         };
-        self.start_over();
+        if !mutant!(ConnectionKeptAfterAPanic) {
+            self.start_over();
+        }
         drop(order);
         self.complain(&why);
         Err(if committing.get() { Failed::Committing(why) } else { Failed::Before(why) })
@@ -206,7 +216,16 @@ impl Committer {
         // From here on the connection lives in this frame: an error or a panic drops it.
         self.faults.at("begin")?;
         AnsiTransactionManager::begin_transaction_sql(&mut connection, "BEGIN IMMEDIATE")?;
-        let value = body(&mut connection, self)?;
+        let value = match mutant!(ConnectionKeptAfterAPanic) {
+            false => body(&mut connection, self)?,
+            true => match catch_unwind(AssertUnwindSafe(|| body(&mut connection, self))) {
+                Ok(value) => value?,
+                Err(_) => {
+                    self.connection = Some(connection);
+                    return Err(Stop::Refused("the journal panicked while it wrote".into()));
+                }
+            },
+        };
         committing.set(true);
         self.faults.at("commit")?;
         AnsiTransactionManager::commit_transaction(&mut connection)?;

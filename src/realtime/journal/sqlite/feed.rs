@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     ids::Channel,
+    platform::mutant::mutant,
     protocol::Position,
     realtime::journal::{
         Appended, Changes, Cursor, FEED_PAGE, WriterId,
@@ -216,9 +217,10 @@ pub(super) fn changes(
     let mut tops: BTreeMap<i64, u64> = BTreeMap::new();
     let mut seen_now = BTreeMap::new();
     let mut hole = false;
+    let furthest = cursor.0.values().max().copied().filter(|_| mutant!(FeedByGlobalNumber));
     for (id, name, gone) in writers {
         let Ok(name) = uuid::Uuid::from_slice(&name) else { return Err(damaged()) };
-        let seen = cursor.0.remove(&WriterId(name)).unwrap_or(0);
+        let seen = furthest.or(cursor.0.remove(&WriterId(name))).unwrap_or(0);
         let rows: Vec<(i64, Vec<u8>)> = f::table
             .filter(f::id.between(row_id(id, seen + 1), row_id(id, MAX_OFFSET)))
             .order(f::id.asc())

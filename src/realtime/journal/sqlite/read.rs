@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     ids::Channel,
+    platform::mutant::mutant,
     realtime::journal::{Page, Range, Retention, numbering},
 };
 
@@ -21,7 +22,7 @@ pub(super) fn page(
     retention: &Retention,
     now: u64,
 ) -> QueryResult<Page> {
-    connection.transaction(|connection| {
+    let mut page = connection.transaction(|connection| {
         use journal_channels as c;
         let row: Option<(i64, i64, i64, i64)> = c::table
             .filter(c::name.eq(&**channel))
@@ -47,8 +48,12 @@ pub(super) fn page(
             let ids = (row_id(id, window.first), row_id(id, window.last));
             fill(connection, &mut page, ids, range, cutoff)?;
         }
-        Ok(page)
-    })
+        QueryResult::Ok(page)
+    })?;
+    if mutant!(RowsThenTop) {
+        page.top = heads::load(connection, generation, channel)?.map_or(0, |it| it.head.top);
+    }
+    Ok(page)
 }
 
 fn fill(

@@ -13,7 +13,7 @@ use diesel::{QueryResult, SqliteConnection};
 use tokio::sync::oneshot;
 
 use crate::{
-    platform::database::Readers as Pool,
+    platform::{database::Readers as Pool, mutant::carried},
     realtime::journal::{Pending, Unavailable},
 };
 
@@ -36,7 +36,7 @@ impl Readers {
             let (pool, waiting) = (pool.clone(), waiting.clone());
             std::thread::Builder::new()
                 .name(format!("journal-read-{n}"))
-                .spawn(move || run(&pool, &waiting))
+                .spawn(carried(move || run(&pool, &waiting)))
         };
         let threads = (0..threads).map(start).collect::<Result<_, _>>()?;
         Ok(Self { jobs: Some(jobs), threads })

@@ -14,7 +14,10 @@ use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 
 use super::{SqliteJournal, backup, fault::Fault, fault::Faults};
 use crate::{
-    platform::database::{Database, OpenError},
+    platform::{
+        database::{Database, OpenError},
+        mutant::caught,
+    },
     realtime::journal::{
         Append, AppendError, Appended, Journal, Settled, Version,
         contract::fixture::{
@@ -296,4 +299,12 @@ fn a_place_that_keeps_nothing_is_refused() {
         matches!(&refused, Err(OpenError::NotDurable { pragma: "journal_mode", .. })),
         "{refused:?}"
     );
+}
+
+caught! {
+    a_connection_that_outlives_a_panic_is_caught: ConnectionKeptAfterAPanic by a_panic_at_any_statement_leaves_nothing_or_all;
+    heads_that_rise_before_the_commit_are_caught: HeadsRaisedBeforeCommit by an_error_at_any_statement_leaves_nothing_or_all;
+    a_batch_that_goes_on_after_an_error_is_caught: BatchGoesOnAfterAnError by an_error_at_any_statement_leaves_nothing_or_all;
+    keys_in_memory_are_caught: KeysKeptInMemory by what_was_acknowledged_is_there_after_a_restart;
+    a_copy_with_the_generation_of_the_original_is_caught: GenerationKept by a_backup_is_whole_and_begins_another_generation;
 }

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     ids::Channel,
+    platform::mutant::mutant,
     realtime::journal::{
         Retention, RetentionOf, Trimmed,
         numbering::{self, FEED_TTL, KEY_TTL},
@@ -137,6 +138,11 @@ fn trim_channel(
     let mut gone = Gone { publications: 0, dropped: None };
     if let Some(past) = past {
         let rows = delete_up_to(connection, row.id, past)?;
+        if mutant!(KeysInMessageRows) {
+            use journal_keys as k;
+            let with_them = k::channel.eq(row.id).and(k::position.le(past as i64));
+            diesel::delete(k::table.filter(with_them)).execute(connection)?;
+        }
         *left -= rows as i64;
         gone.publications = rows as u64;
         if let Some((offset, at)) = newest.filter(|(offset, _)| *offset <= past) {

@@ -13,6 +13,7 @@ use futures_util::FutureExt;
 use super::JournalWriter;
 use crate::{
     fail_point_async,
+    platform::mutant::mutant,
     realtime::journal::{AppendError, Appended, Batch, Journal, Settled, WriterId},
 };
 
@@ -66,6 +67,7 @@ pub(super) async fn commit(
     let result = match tokio::time::timeout(deadline, append).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(AppendError::Unknown("the journal panicked".into())),
+        Err(_) if mutant!(DeadlineCancels) => Err(AppendError::Refused("it took too long".into())),
         Err(_) => Err(AppendError::Unknown("the journal did not answer in time".into())),
     };
     #[allow(

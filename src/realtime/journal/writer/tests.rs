@@ -11,10 +11,13 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::{handle::MOST, *};
-use crate::realtime::journal::{
-    Append, Changes, Cursor, Page, Pending, Range, Trimmed, Unavailable,
-    contract::fixture::{World, append, channel},
-    memory::MemoryJournal,
+use crate::{
+    platform::mutant::{caught, patience},
+    realtime::journal::{
+        Append, Changes, Cursor, Page, Pending, Range, Trimmed, Unavailable,
+        contract::fixture::{World, append, channel},
+        memory::MemoryJournal,
+    },
 };
 
 /// How long a test waits for what has to come.
@@ -27,6 +30,8 @@ enum Next {
     Refuse,
     /// Commits and then knows nothing of it.
     CommitUnknown,
+    /// Commits and does not say so.
+    CommitSilently,
     /// Does nothing and knows nothing.
     DropUnknown,
     Panic,
@@ -60,6 +65,10 @@ impl Journal for Double {
                 Some(Next::CommitUnknown) => {
                     let _ = self.inner.append(batch).await;
                     Err(AppendError::Unknown("no answer".into()))
+                }
+                Some(Next::CommitSilently) => {
+                    let _ = self.inner.append(batch).await;
+                    std::future::pending().await
                 }
                 Some(Next::DropUnknown) => Err(AppendError::Unknown("no answer".into())),
                 Some(Next::Panic) => panic!("as the test asked"),
@@ -181,7 +190,7 @@ impl Scene {
 }
 
 async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(SOON, what).await.expect("nothing came")
+    tokio::time::timeout(patience(SOON), what).await.expect("nothing came")
 }
 
 async fn offset(answered: Answered) -> u64 {
@@ -290,6 +299,16 @@ async fn a_commit_past_its_deadline_is_settled_and_not_waited_for() {
 }
 
 #[actix::test]
+async fn a_commit_past_its_deadline_that_happened_is_acknowledged() {
+    let patience = Patience { commit: Duration::from_millis(20), ..Patience::default() };
+    let mut scene = Scene::new(patience);
+    scene.next(Next::CommitSilently);
+    assert_eq!(offset(scene.publish("a", "late")).await, 1);
+    assert!(scene.told().await.result.is_ok());
+    assert_eq!(scene.stands("a").await, ["late"]);
+}
+
+#[actix::test]
 async fn who_waited_long_is_told_that_nobody_knows_and_the_room_hears_the_truth_later() {
     let mut scene = Scene::new(Patience::default());
     scene.journal.deaf.store(true, Ordering::SeqCst);
@@ -386,4 +405,11 @@ fn an_answer_that_is_dropped_says_that_the_fate_is_unknown() {
     let (tell, answered) = std::sync::mpsc::channel();
     drop(Answer::new(move |result| tell.send(result).unwrap()));
     assert!(matches!(answered.recv().unwrap(), Err(AppendError::Unknown(_))));
+}
+
+caught! {
+    an_early_answer_is_caught: AnsweredWhenQueued by nobody_is_answered_before_the_commit_and_everybody_after_it;
+    a_retry_of_an_unknown_batch_is_caught: UnknownBatchRetried by an_unknown_commit_that_happened_is_acknowledged_once_it_is_known;
+    a_deadline_that_cancels_is_caught: DeadlineCancels by a_commit_past_its_deadline_that_happened_is_acknowledged;
+    a_writer_that_refuses_for_ever_is_caught: RefusesAfterTheFirstFault by an_unknown_commit_that_did_not_happen_is_refused_and_never_tried_again;
 }

@@ -10,7 +10,8 @@ use actix::{Message, Recipient};
 use super::handle::Permit;
 use crate::{
     ids::Channel,
-    protocol::{Epoch, Publication},
+    platform::mutant::mutant,
+    protocol::{Epoch, Position, Publication},
     realtime::journal::{Append, AppendError, Appended},
 };
 
@@ -89,7 +90,13 @@ impl Ticket {
         since: Instant,
         permit: Permit,
     ) -> Self {
-        Self { append, answer: Some(answer), told: Some(told), since, _permit: permit }
+        let mut answer = Some(answer);
+        if mutant!(AnsweredWhenQueued)
+            && let Some(answer) = answer.take()
+        {
+            answer.give(Ok(Appended::New(Position::default())));
+        }
+        Self { append, answer, told: Some(told), since, _permit: permit }
     }
 
     /// What to append.

@@ -14,6 +14,7 @@ use super::{
     Room, Waiting,
 };
 use crate::{
+    platform::mutant::mutant,
     protocol::{
         Position, Publication,
         push::Event,
@@ -96,6 +97,7 @@ impl Room {
         recovered: bool,
     ) {
         let Subscribe { who, wishes, recover, data, ttl, told, .. } = ask;
+        let recovered = recovered && !mutant!(NobodyRecovers);
         if recovered {
             self.house.metrics.recovered_total.of("whole").inc();
         }

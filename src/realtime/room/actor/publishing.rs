@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::{AsyncContext, Context};
+use actix::{AsyncContext, Context, WrapFuture};
 
 use super::{
     super::{
@@ -19,8 +19,12 @@ use super::{
 };
 use crate::{
     fail_point,
+    platform::mutant::mutant,
     protocol::{Position, Publication},
-    realtime::journal::{Append, AppendError, Appended, writer::Committed},
+    realtime::journal::{
+        Append, AppendError, Appended,
+        writer::{Answer, Committed},
+    },
 };
 
 /// How long a hub that refused a delivery may take to get on before its members are compared.
@@ -37,9 +41,18 @@ impl Room {
             self.fan_out(Arc::new(publication), Instant::now(), ctx);
             return;
         };
+        let early = mutant!(DeliveredBeforeCommit).then(|| (*publication).clone());
+        let answer = match mutant!(AnswerInTheRoomsFuture) {
+            true => self.passed_on(answer, ctx),
+            false => answer,
+        };
         let append = Append { channel: self.channel.clone(), publication, key, version };
         if journal.append(append, answer, self.told.clone()).is_ok() {
             self.appends_under_way += 1;
+        }
+        if let Some(early) = early {
+            let offset = self.door.at().map_or(0, |at| at.offset) + 1;
+            self.fan_out(Arc::new(Publication { offset, ..early }), Instant::now(), ctx);
         }
     }
 
@@ -58,6 +71,11 @@ impl Room {
                 return self.look(ctx);
             }
         };
+        if mutant!(OwnCommitPastTheDoor)
+            && let Some(publication) = &publication
+        {
+            return self.deliver(vec![publication.clone()], ctx);
+        }
         let verdict = self.door.arrive(&position.epoch, position.offset, publication);
         self.follow(verdict, ctx);
         self.look(ctx);
@@ -135,5 +153,17 @@ impl Room {
                 room.compare_twice(worker);
             }
         });
+    }
+
+    /// The same answer, by way of a future of this room: a mutant's.
+    fn passed_on(&self, answer: Answer, ctx: &mut Context<Self>) -> Answer {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let passed_on = async move {
+            if let Ok(result) = told.await {
+                answer.give(result);
+            }
+        };
+        ctx.spawn(passed_on.into_actor(self));
+        Answer::new(move |result| drop(tell.send(result)))
     }
 }

@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     fail_point,
-    protocol::refusal::Refusal,
+    platform::mutant::mutant,
+    protocol::{Epoch, refusal::Refusal},
     realtime::journal::{Direction, Page, Range, Unavailable},
 };
 
@@ -74,6 +75,9 @@ impl Room {
     pub(super) fn page_read(&mut self, read: PageRead, ctx: &mut Context<Self>) {
         self.reading = false;
         let page = match read.page {
+            Ok(page) if page.top == 0 && mutant!(EpochDrawnByTheRoom) => {
+                Page { epoch: Epoch::new("drawn"), ..page }
+            }
             Ok(page) => page,
             Err(Unavailable(why)) => {
                 log::warn!("a room could not read its journal: {why}");

@@ -148,3 +148,7 @@ fn who_wants_the_latest_stands_right_before_it() {
     assert_eq!(before_last(&at(9), Some(at(3))), Some(at(8)));
     assert_eq!(before_last(&at(9), Some(at(9))), Some(at(9)), "nothing new for it");
 }
+
+crate::platform::mutant::caught! {
+    a_page_of_another_is_caught: PageOfAnother by a_page_that_was_read_for_another_serves_whom_it_can;
+}

@@ -199,3 +199,8 @@ fn what_is_held_is_bounded_and_the_rest_is_read() {
     assert!(door.is_behind(), "9 is still known of");
     assert_eq!(door.held_bytes, 0);
 }
+
+crate::platform::mutant::caught! {
+    arrivals_that_are_not_deduplicated_are_caught: ArrivalsNotDeduplicated by each_goes_through_once_and_in_order;
+    a_gap_that_is_skipped_is_caught: GapSkipped by each_goes_through_once_and_in_order;
+}

@@ -151,3 +151,7 @@ fn who_has_no_position_hears_a_new_history_from_its_start() {
     let (mut members, _ear) = one(&positioned(), false);
     assert_eq!(members.start_over(&at("b", 0)), [ID]);
 }
+
+crate::platform::mutant::caught! {
+    a_leave_that_ends_any_subscription_is_caught: LeaveWithoutNumber by a_late_leave_with_an_old_number_is_ignored;
+}

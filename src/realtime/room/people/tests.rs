@@ -101,3 +101,7 @@ fn an_answer_to_an_older_question_is_dropped() {
     assert!(!people.recount(1, number, &[(who(seat(1, 1), 1), SHOWN)]), "answered already");
     assert!(people.is_empty());
 }
+
+crate::platform::mutant::caught! {
+    a_leave_that_ends_any_subscription_is_caught: LeaveWithoutNumber by a_late_leave_does_not_end_a_newer_subscription;
+}

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::{
+    platform::mutant::patience,
     protocol::Encoding,
     realtime::room::seat::{Notice, Seat},
 };
@@ -99,7 +100,7 @@ impl Ear {
     /// The next thing. Panics if there is none for long.
     pub async fn next(&mut self) -> Word {
         loop {
-            let heard = tokio::time::timeout(Duration::from_secs(5), self.0.recv());
+            let heard = tokio::time::timeout(patience(Duration::from_secs(5)), self.0.recv());
             let heard = heard.await.expect("it hears something").expect("the seat is there");
             if let Some(word) = word(heard) {
                 return word;

@@ -4,7 +4,7 @@ use super::{
     fake::Word::{self, Entered, Said},
     stage::{Reads, Stage},
 };
-use crate::{protocol::Epoch, realtime::room::Limits};
+use crate::{platform::mutant::caught, protocol::Epoch, realtime::room::Limits};
 
 /// A room that was just opened over ten publications: its ring is empty.
 async fn reopened(ring_bytes: usize) -> (Stage, Epoch) {
@@ -135,4 +135,12 @@ async fn a_channel_that_shows_its_latest_shows_just_that() {
     assert_eq!(visitor.ear.next().await, whole(2, 3..=3));
     stage.publish().await;
     assert_eq!(visitor.ear.next().await, Said(4));
+}
+
+caught! {
+    a_room_where_nobody_recovers_is_caught: NobodyRecovers by who_comes_while_a_page_is_read_for_another_is_served_as_well;
+    a_commit_past_the_door_is_caught: OwnCommitPastTheDoor by who_recovers_while_others_publish_hears_each_once;
+    a_recovery_without_the_ring_is_caught: MergedWithoutTheRing by who_recovers_while_others_publish_hears_each_once;
+    the_top_of_the_room_for_the_journals_is_caught: TopOfTheRoom by who_is_ahead_of_the_room_is_asked_of_the_journal;
+    a_late_comer_that_is_judged_is_caught: LateComerJudged by who_comes_from_further_ahead_than_the_page_under_way_is_not_judged_by_it;
 }

@@ -15,7 +15,10 @@ use tokio::sync::{Notify, oneshot};
 use super::fake::{Ear, FakeSeat, Word};
 use crate::{
     ids::Channel,
-    platform::metrics::{Labels, Metrics},
+    platform::{
+        metrics::{Labels, Metrics},
+        mutant::patience,
+    },
     protocol::{ClientInfo, Encoding, Epoch, Payload, Position, Publication},
     realtime::{
         journal::{
@@ -321,7 +324,7 @@ impl Stage {
                 actix_rt::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(5), soon).await.expect(what);
+        tokio::time::timeout(patience(Duration::from_secs(5)), soon).await.expect(what);
     }
 
     pub fn at(&self, epoch: &Epoch, offset: u64) -> Option<Position> {

@@ -4,7 +4,7 @@
 //! shrink when they fail. One property: when all is quiet, each member's record is start + 1 .. top, each
 //! once, equal to the journal; nobody was sent away, since nothing is ever removed here.
 //!
-//! [`Mutant`]s are deliberate faults. A simulation that does not find one of them proves nothing.
+//! The parts are the real ones, with their mutants. A simulation that does not find one of those proves nothing.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use node::{Asked, Node, Waiting};
 
 use super::{catch_up::Limits, door::Door};
 use crate::{
+    platform::mutant::mutant,
     protocol::{Epoch, Payload, Position, Publication},
     realtime::journal::{Direction, Page, Range},
 };
@@ -33,21 +34,6 @@ const PAGE: usize = 3;
 
 /// So many turns are enough for any plan to come to rest.
 const MOST_TURNS: usize = 1_000;
-
-/// A deliberate fault.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Mutant {
-    OwnCommitPastTheDoor,
-    ArrivalsNotDeduplicated,
-    TopOfTheRoom,
-    GapSkipped,
-    RowsThenTop,
-    MergeWithoutRing,
-    PageForAnother,
-    LateComerJudgedByAnOldPage,
-    NoFeed,
-    FallForgetsToLook,
-}
 
 /// One thing that happens. Numbers are taken modulo what there is.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +83,6 @@ enum Wrong {
 }
 
 struct World {
-    mutant: Option<Mutant>,
     /// A node alone has none: nobody else publishes.
     has_feed: bool,
     journal: Vec<Arc<Publication>>,
@@ -126,10 +111,9 @@ fn epoch() -> Epoch {
 }
 
 impl World {
-    fn new(nodes: usize, mutant: Option<Mutant>) -> Self {
+    fn new(nodes: usize) -> Self {
         let mut world = Self {
-            mutant,
-            has_feed: nodes > 1 && mutant != Some(Mutant::NoFeed),
+            has_feed: nodes > 1 && !mutant!(LastWordDropped),
             journal: Vec::new(),
             nodes: Vec::new(),
             members: (0..MEMBERS).map(|_| Member::default()).collect(),
@@ -151,10 +135,6 @@ impl World {
             world.attend(node);
         }
         world
-    }
-
-    fn is(&self, mutant: Mutant) -> bool {
-        self.mutant == Some(mutant)
     }
 
     fn step(&mut self, step: Step) {
@@ -212,22 +192,14 @@ impl World {
         if self.nodes[node].committed.pop_front().is_some() {
             (0..NODES).filter(|other| *other != node).for_each(|other| self.owed[other] = true);
         }
-        let at = self.nodes[node].door.at().cloned();
-        let mut door = Door::standing(at.clone());
-        if let Some(at) = at
-            && self.is(Mutant::FallForgetsToLook)
-        {
-            door.asked();
-            let _ = door.page(&self.page(u64::MAX, 0, at.offset), None);
-        }
-        self.nodes[node].door = door;
+        self.nodes[node].door = Door::standing(self.nodes[node].door.at().cloned());
         self.nodes[node].ring.clear();
         self.attend(node);
     }
 
     fn tell(&mut self, node: usize) {
         let Some(publication) = self.nodes[node].committed.pop_front() else { return };
-        if self.is(Mutant::OwnCommitPastTheDoor) {
+        if mutant!(OwnCommitPastTheDoor) {
             self.hand_out(node, &publication);
         }
         for other in (0..NODES).filter(|other| *other != node) {
@@ -334,8 +306,8 @@ impl World {
 }
 
 /// Plays a plan of that many nodes to its end.
-fn play(plan: &[Step], nodes: usize, mutant: Option<Mutant>) -> Result<(), Wrong> {
-    let mut world = World::new(nodes, mutant);
+fn play(plan: &[Step], nodes: usize) -> Result<(), Wrong> {
+    let mut world = World::new(nodes);
     for step in plan {
         world.step(*step);
     }

@@ -2,9 +2,10 @@
 
 use std::{collections::VecDeque, mem::size_of, sync::Arc, time::Instant};
 
-use super::{LIMITS, Mutant, World, Wrong, epoch};
+use super::{LIMITS, World, Wrong, epoch};
 use crate::{
     ids::Channel,
+    platform::mutant::mutant,
     protocol::{Position, Publication},
     realtime::{
         journal::Page,
@@ -63,18 +64,7 @@ impl Node {
 impl World {
     pub(super) fn arrive(&mut self, node: usize, publication: Arc<Publication>) {
         let door = &mut self.nodes[node].door;
-        let old = door.at().is_some_and(|at| publication.offset <= at.offset);
-        let verdict = door.arrive(&epoch(), publication.offset, Some(publication.clone()));
-        if old && self.is(Mutant::ArrivalsNotDeduplicated) {
-            self.hand_out(node, &publication);
-        }
-        let knows_place = self.nodes[node].door.at().is_some();
-        if verdict == Verdict::Read && knows_place && self.is(Mutant::GapSkipped) {
-            let at = Position { epoch: epoch(), offset: publication.offset };
-            self.nodes[node].door = Door::standing(Some(at));
-            self.nodes[node].ring.clear();
-            self.hand_out(node, &publication);
-        }
+        let verdict = door.arrive(&epoch(), publication.offset, Some(publication));
         self.follow(node, verdict);
         self.look(node);
     }
@@ -124,7 +114,7 @@ impl World {
         let Some(Reading { asked, page: Some(mut page) }) = self.nodes[node].reading.take() else {
             return;
         };
-        if self.is(Mutant::RowsThenTop) {
+        if mutant!(RowsThenTop) {
             page.top = self.journal.len() as u64;
         }
         let after = match asked {
@@ -140,16 +130,11 @@ impl World {
     }
 
     fn merge(&mut self, node: usize, page: &Page, after: u64) {
-        let Some(mut at) = self.nodes[node].door.at().cloned() else { return };
+        let Some(at) = self.nodes[node].door.at().cloned() else { return };
         self.nodes[node].ring.warm(&at, page, &Channel::trusted("x"));
-        if self.is(Mutant::MergeWithoutRing) {
-            at.offset = at.offset.min(page.top);
-        }
-        let after = if self.is(Mutant::PageForAnother) { 0 } else { after };
         for _ in 0..self.nodes[node].waiting.len() {
             let Some(waiting) = self.nodes[node].waiting.pop_front() else { return };
-            let is_fresh = waiting.is_fresh || self.is(Mutant::LateComerJudgedByAnOldPage);
-            let source = Source { page, after, is_fresh };
+            let source = Source { page, after, is_fresh: waiting.is_fresh };
             let ring = &self.nodes[node].ring;
             let stood = waiting.recover.as_ref();
             match stood.map(|stood| catch_up::merge(&at, ring, stood, source, LIMITS)) {
@@ -166,9 +151,6 @@ impl World {
                 let gap = match &waiting.recover {
                     None => {
                         self.members[waiting.member].start = Some(at.offset);
-                        Gap::Whole { missed: Vec::new(), top: at.clone() }
-                    }
-                    Some(stood) if stood.offset > at.offset && self.is(Mutant::TopOfTheRoom) => {
                         Gap::Whole { missed: Vec::new(), top: at.clone() }
                     }
                     Some(stood) => catch_up::look(&at, &self.nodes[node].ring, stood, LIMITS),

@@ -123,6 +123,10 @@ mod switch {
         LateComerJudged,
         /// A room that fell goes on where it stood and does not look.
         FallForgetsToLook,
+        /// A room that fell goes on with what it had begun, too.
+        StepsKeptInAFall,
+        /// A room that fell forgets who was on the way in.
+        ComersLostInAFall,
     }
 
     /// One mutant in the threads of one test.

@@ -6,21 +6,19 @@ mod publishing;
 mod reading;
 mod sleeping;
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, AsyncContext, Context, Handler, Recipient, Supervised};
 
 use super::{
-    door::Door,
+    flow::Flow,
     house::{House, Rules},
     people::People,
     request::{End, PageRead, Request, Subscribe},
-    ring::Ring,
     seat::WorkerIndex,
 };
 use crate::{
     ids::Channel,
-    protocol::Position,
     realtime::{
         directory::Life,
         journal::writer::{Committed, JournalHandle},
@@ -42,16 +40,7 @@ pub struct Room {
     rules: Rules,
     told: Recipient<Committed>,
     people: People,
-    door: Door,
-    ring: Ring,
-    /// Up to where the hubs were given everything.
-    delivered: Option<Position>,
-    /// Members that come in once the room knows where it stands, or what they missed.
-    waiting: VecDeque<Waiting>,
-    /// A page is being read. Its task outlives a restart of the room, and so does this.
-    reading: bool,
-    /// The page under way may show what was removed since.
-    distrusts_page: bool,
+    flow: Flow<Box<Subscribe>>,
     /// How long to wait after a page that could not be read.
     pause: Duration,
     /// Each of them will be told; survives a restart as the journal's word does.
@@ -65,13 +54,6 @@ pub struct Room {
     closing: bool,
 }
 
-/// A member that is not in yet.
-struct Waiting {
-    ask: Box<Subscribe>,
-    /// It was here already when the page under way was asked for.
-    is_fresh: bool,
-}
-
 impl Room {
     pub(super) fn new(
         house: Arc<House>,
@@ -82,18 +64,13 @@ impl Room {
     ) -> Self {
         Self {
             rules: house.rules(&channel),
-            ring: Ring::new(house.ring_bytes),
+            flow: Flow::new(channel.clone(), house.ring_bytes, house.recovery),
             told: ctx.address().recipient(),
             house,
             channel,
             life,
             home,
             people: People::default(),
-            door: Door::default(),
-            delivered: None,
-            waiting: VecDeque::new(),
-            reading: false,
-            distrusts_page: false,
             pause: FIRST_PAUSE,
             appends_under_way: 0,
             busy: false,
@@ -126,8 +103,7 @@ impl Supervised for Room {
     /// Its people come from the hubs; it goes on from what the hubs were given last. What is under way
     /// (appends, a page, members who wait) stands in the struct and stays.
     fn restarting(&mut self, ctx: &mut Self::Context) {
-        self.ring.clear();
-        self.door = Door::standing(self.delivered.clone());
+        self.flow.fall();
         self.compares_soon = false;
         for worker in 0..self.house.workers().len() {
             self.count(worker);
@@ -157,7 +133,7 @@ impl Handler<Request> for Room {
             }
             Request::Recount(worker) => self.count(worker),
             Request::Census(census) => self.recount(&census),
-            Request::Removed => self.removed(),
+            Request::Removed => self.flow.removed(),
             Request::Tick => self.tick(ctx),
             #[cfg(test)]
             Request::Fall => panic!("a test lets the room fall"),

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     ids::Channel,
     platform::metrics::Metrics,
-    protocol::{Epoch, reply::PresenceResult},
+    protocol::reply::PresenceResult,
     realtime::{
         directory::{Absent, Directory, Full, Life},
         journal::{Unavailable, writer::JournalHandle},
@@ -285,10 +285,5 @@ impl House {
         supervisor::start("room", super::actor::MAILBOX, &workers[home].arbiter, move |ctx| {
             Room::new(house, channel, life, home, ctx)
         })
-    }
-
-    /// An epoch for channels without history, which have no positions.
-    pub(super) fn no_epoch() -> Epoch {
-        Epoch::default()
     }
 }

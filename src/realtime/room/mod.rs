@@ -10,6 +10,7 @@ mod actor;
 pub mod broadcast;
 pub mod catch_up;
 mod door;
+mod flow;
 pub mod members;
 mod people;
 pub mod ring;

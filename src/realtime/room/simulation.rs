@@ -1,16 +1,16 @@
 //! Three rooms of one channel, as on three nodes, over one journal and a bridge that loses, doubles and reorders.
 //!
-//! Built from the pure parts ([`Door`], [`Ring`](super::ring::Ring), [`catch_up`](super::catch_up)) and driven by plans of random steps, which
-//! shrink when they fail. One property: when all is quiet, each member's record is start + 1 .. top, each
+//! Each room is the real [`Flow`](super::flow::Flow) with the parts that it is made of, driven by plans of random
+//! steps, which shrink when they fail. One property: when all is quiet, each member's record is start + 1 .. top, each
 //! once, equal to the journal; nobody was sent away, since nothing is ever removed here.
 //!
 //! The parts are the real ones, with their mutants. A simulation that does not find one of those proves nothing.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
-use node::{Asked, Node, Waiting};
+use node::Node;
 
-use super::{catch_up::Limits, door::Door};
+use super::{catch_up::Limits, request::Asked};
 use crate::{
     platform::mutant::mutant,
     protocol::{Epoch, Payload, Position, Publication},
@@ -65,6 +65,11 @@ enum Step {
     Leave(usize),
     /// A room falls over what it is told first, and is restarted.
     Fall(usize),
+    /// A room will fall over a delivery, after so many that go well.
+    Trip {
+        node: usize,
+        after: usize,
+    },
 }
 
 /// What must never be.
@@ -78,6 +83,8 @@ enum Wrong {
     NotRecovered { member: usize },
     /// A room said that a part of its history is gone.
     SentAway { node: usize },
+    /// A member came and was forgotten.
+    LeftOut { member: usize },
     /// It does not come to rest.
     Restless,
 }
@@ -98,6 +105,8 @@ struct World {
 
 #[derive(Default)]
 struct Member {
+    /// The node that it came to and did not leave.
+    came: Option<usize>,
     /// The node that it is in.
     node: Option<usize>,
     start: Option<u64>,
@@ -108,6 +117,10 @@ struct Member {
 
 fn epoch() -> Epoch {
     Epoch::new("e")
+}
+
+fn at(offset: u64) -> Position {
+    Position { epoch: epoch(), offset }
 }
 
 impl World {
@@ -132,7 +145,7 @@ impl World {
         }
         for node in 0..NODES {
             world.nodes.push(Node::new());
-            world.attend(node);
+            world.go_on(node);
         }
         world
     }
@@ -169,6 +182,7 @@ impl World {
             Step::Come { member, node } => self.come(member, node),
             Step::Leave(member) => self.leave(member),
             Step::Fall(node) => self.fall(node),
+            Step::Trip { node, after } => self.nodes[node].trips_after = Some(after),
         }
     }
 
@@ -192,28 +206,25 @@ impl World {
         if self.nodes[node].committed.pop_front().is_some() {
             (0..NODES).filter(|other| *other != node).for_each(|other| self.owed[other] = true);
         }
-        self.nodes[node].door = Door::standing(self.nodes[node].door.at().cloned());
-        self.nodes[node].ring.clear();
-        self.attend(node);
+        self.restart(node);
+        self.go_on(node);
     }
 
     fn tell(&mut self, node: usize) {
         let Some(publication) = self.nodes[node].committed.pop_front() else { return };
-        if mutant!(OwnCommitPastTheDoor) {
-            self.hand_out(node, &publication);
-        }
         for other in (0..NODES).filter(|other| *other != node) {
             self.bridge.push((other, publication.clone()));
         }
-        self.arrive(node, publication);
+        let position = at(publication.offset);
+        self.nodes[node].flow.committed(&position, Some(publication), Instant::now());
+        self.go_on(node);
     }
 
     fn feed(&mut self, node: usize) {
         let top = self.journal.len() as u64;
         if top > 0 {
-            let verdict = self.nodes[node].door.arrive(&epoch(), top, None);
-            self.follow(node, verdict);
-            self.look(node);
+            self.nodes[node].flow.arrive(&at(top), None, Instant::now());
+            self.go_on(node);
         }
     }
 
@@ -223,7 +234,7 @@ impl World {
     }
 
     fn snapshot(&mut self, node: usize) {
-        let Some(asked) = self.nodes[node].reading.as_ref().map(|r| r.asked) else { return };
+        let Some((asked, _)) = self.nodes[node].reading else { return };
         let range = match asked {
             Asked::Top => Range { limit: 0, ..LIMITS.range(0) },
             Asked::Gap(after) => Range { limit: PAGE, ..LIMITS.range(after) },
@@ -231,26 +242,25 @@ impl World {
         };
         let Direction::After(after) = range.direction else { return };
         let page = self.page(after, range.limit, self.journal.len() as u64);
-        if let Some(reading) = &mut self.nodes[node].reading {
-            reading.page.get_or_insert(page);
+        if let Some((_, answer)) = &mut self.nodes[node].reading {
+            answer.get_or_insert(page);
         }
     }
 
     fn come(&mut self, member: usize, node: usize) {
         self.leave(member);
-        let recover = self.members[member].start.map(|start| {
-            let offset = start + self.members[member].record.len() as u64;
-            Position { epoch: epoch(), offset }
-        });
-        let waiting = Waiting { member, recover, is_fresh: false };
-        self.nodes[node].waiting.push_back(waiting);
-        self.attend(node);
+        let has = self.members[member].record.len() as u64;
+        let stood = self.members[member].start.map(|start| at(start + has));
+        self.members[member].came = Some(node);
+        self.nodes[node].flow.enter(member, stood, false);
+        self.go_on(node);
     }
 
     fn leave(&mut self, member: usize) {
+        self.members[member].came = None;
         self.members[member].node = None;
         for node in &mut self.nodes {
-            node.waiting.retain(|waiting| waiting.member != member);
+            node.flow.leave(|waiting| *waiting == member);
         }
     }
 
@@ -289,6 +299,9 @@ impl World {
     fn check(&self) -> Result<(), Wrong> {
         let top = self.journal.len() as u64;
         for (number, member) in self.members.iter().enumerate() {
+            if member.came != member.node {
+                return Err(Wrong::LeftOut { member: number });
+            }
             let Some(start) = member.start else { continue };
             let expected = self.journal.iter().skip(start as usize).take(member.record.len());
             if !member.record.iter().eq(expected) {
@@ -300,7 +313,7 @@ impl World {
                 return Err(Wrong::Short { member: number, has, top });
             }
         }
-        let all_in = self.nodes.iter().all(|node| node.waiting.is_empty());
+        let all_in = self.nodes.iter().all(|node| node.flow.is_idle());
         if all_in { Ok(()) } else { Err(Wrong::Restless) }
     }
 }

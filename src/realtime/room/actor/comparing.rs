@@ -30,7 +30,7 @@ impl Room {
 
     /// Says where the room stands.
     pub(super) fn compare(&self, worker: WorkerIndex) {
-        if let Some(at) = self.delivered.clone() {
+        if let Some(at) = self.flow.delivered().cloned() {
             self.house.must_tell(worker, ToHub::Stand { channel: self.channel.clone(), at });
         }
     }

@@ -6,12 +6,12 @@ use actix::Context;
 
 use super::{
     super::{
-        catch_up::{self, Gap},
+        flow::Recovery,
         hub::{Enter, ToHub},
         request::{Leave, Subscribe},
         seat::Identity,
     },
-    Room, Waiting,
+    Room,
 };
 use crate::{
     platform::mutant::mutant,
@@ -26,15 +26,15 @@ use crate::{
 
 impl Room {
     pub(super) fn subscribe(&mut self, mut ask: Box<Subscribe>, ctx: &mut Context<Self>) {
+        let stood = ask.recover.take();
         if self.rules.storage == Storage::None {
-            return self.let_in(*ask, None, Vec::new(), false);
+            return self.let_in(*ask, stood, Position::default(), None);
         }
         // Who does not claim to have been here has nothing to refuse.
-        ask.else_refuse &= ask.recover.is_some();
-        let at = self.door.at().cloned();
-        self.consider(Waiting { ask, is_fresh: false }, at.as_ref());
-        self.look(ctx);
-        self.read_missed(ctx);
+        ask.else_refuse &= stood.is_some();
+        let wants_latest = self.rules.cache && ask.wishes.recoverable;
+        self.flow.enter(ask, stood, wants_latest);
+        self.go_on(ctx);
     }
 
     /// Lets in whoever can be answered now, and reads what the room or the first of the others needs.
@@ -42,67 +42,49 @@ impl Room {
         if self.rules.storage == Storage::None {
             return;
         }
-        if let Some(at) = self.door.at().cloned() {
-            for _ in 0..self.waiting.len() {
-                let Some(waiting) = self.waiting.pop_front() else { break };
-                self.consider(waiting, Some(&at));
-            }
-        }
-        self.look(ctx);
-        self.read_missed(ctx);
+        self.flow.attend();
+        self.go_on(ctx);
     }
 
-    /// Answers a member from the room's memory, or lets it wait.
-    fn consider(&mut self, mut waiting: Waiting, at: Option<&Position>) {
-        let Some(at) = at else { return self.waiting.push_back(waiting) };
-        self.aim(&mut waiting.ask, at);
-        let gap = match &waiting.ask.recover {
-            None => return self.let_in(*waiting.ask, Some(at.clone()), Vec::new(), false),
-            Some(stood) => catch_up::look(at, &self.ring, stood, self.house.recovery),
-        };
-        self.answer(waiting, gap);
-    }
-
-    /// In a channel that shows its latest publication, that is all a member has missed.
-    pub(super) fn aim(&self, ask: &mut Subscribe, at: &Position) {
-        if self.rules.cache && ask.wishes.recoverable {
-            ask.recover = catch_up::before_last(at, ask.recover.take());
-        }
-    }
-
-    pub(super) fn answer(&mut self, waiting: Waiting, gap: Gap) {
-        let ask = waiting.ask;
-        match gap {
-            Gap::Whole { missed, top } => self.let_in(*ask, Some(top), missed, true),
-            Gap::TooWide { top, from_nowhere } => {
+    pub(super) fn enter(
+        &mut self,
+        ask: Subscribe,
+        stood: Option<Position>,
+        top: Position,
+        recovery: Recovery,
+    ) {
+        let missed = match recovery {
+            Recovery::None => None,
+            Recovery::Whole(missed) => Some(missed),
+            Recovery::TooWide { from_nowhere } => {
                 if from_nowhere {
                     self.house.metrics.positions_from_nowhere_total.inc();
                 }
                 self.house.metrics.recovered_total.of("not_recovered").inc();
                 if ask.else_refuse {
-                    self.refuse(&ask, Refusal::UNRECOVERABLE_POSITION);
-                } else {
-                    self.let_in(*ask, Some(top), Vec::new(), false);
+                    return self.refuse(&ask, Refusal::UNRECOVERABLE_POSITION);
                 }
+                None
             }
-            Gap::Ask => self.waiting.push_back(Waiting { ask, is_fresh: false }),
-        }
+        };
+        self.let_in(ask, stood, top, missed);
     }
 
+    /// A member enters at `at`; `missed` is all that lies between `stood` and there, if it recovers.
     fn let_in(
         &mut self,
         ask: Subscribe,
-        at: Option<Position>,
-        missed: Vec<Arc<Publication>>,
-        recovered: bool,
+        stood: Option<Position>,
+        at: Position,
+        missed: Option<Vec<Arc<Publication>>>,
     ) {
-        let Subscribe { who, wishes, recover, data, ttl, told, .. } = ask;
-        let recovered = recovered && !mutant!(NobodyRecovers);
+        let Subscribe { who, wishes, data, ttl, told, .. } = ask;
+        let missed = missed.filter(|_| !mutant!(NobodyRecovers));
+        let recovered = missed.is_some();
         if recovered {
             self.house.metrics.recovered_total.of("whole").inc();
         }
-        let at = at.unwrap_or_default();
-        let stood = recover.as_ref().map_or(at.offset, |stood| stood.offset);
+        let from = stood.as_ref().filter(|_| recovered);
         let positioned = wishes.positioned && self.rules.storage != Storage::None;
         let recoverable = wishes.recoverable && self.rules.storage != Storage::None;
         let result = SubscribeResult {
@@ -110,11 +92,11 @@ impl Room {
             ttl: ttl.unwrap_or_default(),
             recoverable,
             positioned,
-            offset: if recovered { stood } else { at.offset },
+            offset: from.map_or(at.offset, |stood| stood.offset),
             epoch: at.epoch,
-            publications: recovered_forms(missed, wishes.delta),
+            publications: recovered_forms(missed.unwrap_or_default(), wishes.delta),
             recovered,
-            was_recovering: recover.is_some(),
+            was_recovering: stood.is_some(),
             data,
             delta: wishes.delta,
         };
@@ -140,7 +122,7 @@ impl Room {
 
     pub(super) fn leave(&mut self, leave: Leave) {
         let is_it = |who: &Identity| who.seat == leave.seat && who.number == leave.number;
-        self.waiting.retain(|waiting| !is_it(&waiting.ask.who));
+        self.flow.leave(|ask| is_it(&ask.who));
         let left = self.people.leave(leave.seat, leave.number);
         let worker = leave.seat.worker();
         self.house.must_tell(worker, ToHub::Leave { channel: self.channel.clone(), leave });

@@ -10,8 +10,7 @@ use actix::{AsyncContext, Context, WrapFuture};
 use super::{
     super::{
         broadcast::Broadcast,
-        door::Verdict,
-        house::House,
+        flow::Step,
         hub::ToHub,
         request::{Publish, unnumbered},
     },
@@ -38,8 +37,8 @@ impl Room {
             answer.give(Ok(unnumbered()));
             // Nobody can claim a place for it, whoever filled the field.
             let publication = Publication { offset: 0, ..Arc::unwrap_or_clone(publication) };
-            self.fan_out(Arc::new(publication), Instant::now(), ctx);
-            return;
+            self.flow.deliver(Arc::new(publication), Instant::now());
+            return self.carry_out(ctx);
         };
         let early = mutant!(DeliveredBeforeCommit).then(|| (*publication).clone());
         let answer = match mutant!(AnswerInTheRoomsFuture) {
@@ -51,8 +50,9 @@ impl Room {
             self.appends_under_way += 1;
         }
         if let Some(early) = early {
-            let offset = self.door.at().map_or(0, |at| at.offset) + 1;
-            self.fan_out(Arc::new(Publication { offset, ..early }), Instant::now(), ctx);
+            let offset = self.flow.at().map_or(0, |at| at.offset) + 1;
+            self.flow.deliver(Arc::new(Publication { offset, ..early }), Instant::now());
+            self.carry_out(ctx);
         }
     }
 
@@ -67,77 +67,58 @@ impl Room {
             Ok(Appended::Duplicate(position) | Appended::Superseded(position)) => (position, None),
             Ok(Appended::KeyReused) | Err(AppendError::Refused(_)) => return,
             Err(AppendError::Unknown(_)) => {
-                self.door.doubt();
-                return self.look(ctx);
+                self.flow.doubt();
+                return self.go_on(ctx);
             }
         };
-        if mutant!(OwnCommitPastTheDoor)
-            && let Some(publication) = &publication
-        {
-            return self.deliver(vec![publication.clone()], ctx);
-        }
-        let verdict = self.door.arrive(&position.epoch, position.offset, publication);
-        self.follow(verdict, ctx);
-        self.look(ctx);
+        self.flow.committed(&position, publication, Instant::now());
+        self.go_on(ctx);
     }
 
-    /// What the door let through goes out. (To look for the rest is the caller's.)
-    pub(super) fn follow(&mut self, verdict: Verdict, ctx: &mut Context<Self>) {
-        match verdict {
-            Verdict::Nothing | Verdict::Read => {}
-            Verdict::Deliver(next) => self.deliver(next, ctx),
-            Verdict::StartOver(next) => {
-                self.start_over(next.len() as u64);
-                self.deliver(next, ctx);
+    /// Does what follows from what was heard, and asks the journal for what is missing.
+    pub(super) fn go_on(&mut self, ctx: &mut Context<Self>) {
+        self.carry_out(ctx);
+        self.read(ctx);
+    }
+
+    fn carry_out(&mut self, ctx: &mut Context<Self>) {
+        while let Some(step) = self.flow.next() {
+            match step {
+                Step::Deliver { broadcast, reaches } => self.deliver(&broadcast, reaches, ctx),
+                Step::StartOver(at) => self.start_over(at),
+                Step::Enter { comer, stood, top, recovery } => {
+                    self.enter(*comer, stood, top, recovery);
+                }
             }
         }
     }
 
-    /// Whoever has a position must come back; the others go on `ahead` before where the door stands now.
-    fn start_over(&mut self, ahead: u64) {
-        self.ring.clear();
-        let Some(at) = self.door.at().cloned() else { return };
-        let at = Position { offset: at.offset - ahead, ..at };
+    fn start_over(&mut self, at: Position) {
         for worker in self.people.workers() {
             let (channel, at) = (self.channel.clone(), at.clone());
             self.house.must_tell(worker, ToHub::StartOver { channel, at });
         }
-        self.delivered = Some(at);
+        self.flow.reached(at);
     }
 
-    fn deliver(&mut self, next: Vec<Arc<Publication>>, ctx: &mut Context<Self>) {
-        fail_point!("room.handed_over");
-        let since = Instant::now();
-        for publication in next {
-            #[cfg(test)]
-            self.house.trap.step_on(&publication);
-            self.fan_out(publication, since, ctx);
+    fn deliver(
+        &mut self,
+        broadcast: &Arc<Broadcast>,
+        reaches: Option<Position>,
+        ctx: &mut Context<Self>,
+    ) {
+        if reaches.is_some() {
+            fail_point!("room.handed_over");
         }
-    }
-
-    fn fan_out(&mut self, publication: Arc<Publication>, since: Instant, ctx: &mut Context<Self>) {
-        let numbered = publication.offset > 0;
-        let epoch = match self.door.at() {
-            Some(at) => at.epoch.clone(),
-            None => House::no_epoch(),
-        };
-        let offset = publication.offset;
-        let previous = self.ring.last().filter(|b| b.publication.offset + 1 == offset);
-        let broadcast = Arc::new(Broadcast::new(
-            self.channel.clone(),
-            publication,
-            &epoch,
-            previous.map(|b| &*b.publication),
-            since,
-        ));
+        #[cfg(test)]
+        self.house.trap.step_on(&broadcast.publication);
         for worker in self.people.workers() {
             if !self.house.deliver(worker, ToHub::Deliver(broadcast.clone())) {
                 self.compare_soon(ctx);
             }
         }
-        if numbered {
-            self.ring.push(broadcast);
-            self.delivered = Some(Position { epoch, offset });
+        if let Some(at) = reaches {
+            self.flow.reached(at);
         }
     }
 

@@ -11,9 +11,8 @@ use crate::{fail_point, platform::mutant::mutant};
 impl Room {
     fn is_idle(&self) -> bool {
         self.people.is_empty()
-            && self.waiting.is_empty()
+            && self.flow.is_idle()
             && (self.appends_under_way == 0 || mutant!(ClosesWithACommitUnderWay))
-            && !self.reading
     }
 
     /// Files the next tick, unless one is filed.
@@ -27,7 +26,7 @@ impl Room {
         self.will_wake = false;
         let was_busy = std::mem::take(&mut self.busy);
         if !was_busy {
-            self.ring.clear();
+            self.flow.rest();
         }
         if self.is_idle() && !was_busy && self.house.closing(&self.channel, self.life) {
             self.closing = true;

@@ -30,6 +30,7 @@ fn step(nodes: usize) -> impl Strategy<Value = Step> {
         3 => (0..MEMBERS, node()).prop_map(|(member, node)| Step::Come { member, node }),
         1 => (0..MEMBERS).prop_map(Step::Leave),
         1 => node().prop_map(Step::Fall),
+        1 => (node(), 0..4usize).prop_map(|(node, after)| Step::Trip { node, after }),
     ]
 }
 
@@ -72,5 +73,7 @@ caught! {
     it_finds_a_page_that_is_taken_for_another_members: PageOfAnother by every_member_has_everything_once_whatever_the_bridge_does;
     it_finds_a_late_comer_that_is_judged_by_an_older_page: LateComerJudged by every_member_has_everything_once_whatever_the_bridge_does;
     it_finds_a_last_word_that_the_bridge_lost_and_no_feed_told: LastWordDropped by every_member_has_everything_once_whatever_the_bridge_does;
+    it_finds_a_room_that_fell_and_goes_on_with_what_it_had_begun: StepsKeptInAFall by every_member_of_a_node_alone_has_everything_once;
+    it_finds_a_room_that_fell_and_forgets_who_was_on_the_way_in: ComersLostInAFall by every_member_of_a_node_alone_has_everything_once;
     it_finds_a_room_that_fell_and_does_not_look: FallForgetsToLook by every_member_of_a_node_alone_has_everything_once;
 }

@@ -19,6 +19,10 @@ use crate::{
     realtime::journal::Page,
 };
 
+mod step;
+
+pub use step::{Recovery, Step};
+
 /// Places for steps that a room keeps when none is left: a long page takes more for a moment.
 const MOST_KEPT: usize = 64;
 
@@ -47,28 +51,6 @@ struct Waiting<C> {
     wants_latest: bool,
     /// It was here already when the page under way was asked for.
     is_fresh: bool,
-}
-
-/// What follows.
-#[derive(Debug)]
-pub enum Step<C> {
-    /// This goes to all members; then the room stands at `reaches`. None: it has no place in the history.
-    Deliver { broadcast: Arc<Broadcast>, reaches: Option<Position> },
-    /// Whoever has a position must come back; the others go on from here.
-    StartOver(Position),
-    /// A member enters at `top`.
-    Enter { comer: C, stood: Option<Position>, top: Position, recovery: Recovery },
-}
-
-/// What becomes of the position with which a member comes.
-#[derive(Debug)]
-pub enum Recovery {
-    /// It has none.
-    None,
-    /// This is all that it missed.
-    Whole(Vec<Arc<Publication>>),
-    /// It can't be had. `from_nowhere`: the position does not exist.
-    TooWide { from_nowhere: bool },
 }
 
 impl<C> Flow<C> {

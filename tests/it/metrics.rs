@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{Client, DEADLINE, Node, Socket, request, sign, until};
 
 /// The value of one series, as it is written: `name` or `name{label="value"}`.
-fn series(node: &Node, name: &str) -> Option<f64> {
+pub fn series(node: &Node, name: &str) -> Option<f64> {
     let text = request(node.operator_port, "GET /metrics HTTP/1.1", "").expect("metrics").body;
     let line =
         text.lines().find(|line| line.strip_prefix(name).is_some_and(|l| l.starts_with(' ')));

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Node, Socket, sign};
+use crate::{
+    metrics::series,
+    support::{Client, Node, Socket, sign},
+};
 
 /// Says so many things of so many bytes each in a channel.
 fn fill(node: &Node, channel: &str, count: usize, bytes: usize) {
@@ -104,9 +107,15 @@ pub fn who_reads_nothing_for_a_while_is_given_no_more_than_it_has_room_for() {
             id
         })
         .collect();
+    let recovered = || series(&node, r#"fanfare_recovered_total{outcome="whole"}"#).unwrap_or(0.0);
     let mut clock = Client::connect(&node, "clock");
-    for n in 0..100 {
-        clock.publish("clock", json!(n));
+    let mut before = 0.0;
+    // Until it rests: it is out of room, or out of questions.
+    while before == 0.0 || before < recovered() {
+        before = recovered();
+        for n in 0..40 {
+            clock.publish("clock", json!(n));
+        }
     }
     for id in recoveries {
         let result = client.reply(id)["subscribe"].take();

@@ -1,9 +1,9 @@
 //! Deliberate faults, one at a time: what stays green while one of them is on proves nothing.
 //!
-//! [`mutant!`](crate::mutant) is the constant `false` in what people run. In tests, and with the cargo feature
+//! `mutant!` is the constant `false` in what people run. In tests, and with the cargo feature
 //! `failpoints`, it is true while that mutant is on: for a whole node by the variable `FANFARE_MUTANT`, for one
 //! test by `assert_caught`, whose switch belongs to the thread of the test, so that tests beside it see nothing of it.
-//! A thread that the code under test starts takes the switch along by [`carried`]. `docs/TESTING.md` has the
+//! A thread that the code under test starts takes the switch along by `carried`. `docs/TESTING.md` has the
 //! table: where each sits, and what catches it.
 
 /// Whether that mutant is on: `if mutant!(AnsweredWhenQueued) { .. }`.
@@ -154,7 +154,7 @@ mod switch {
         EVERYWHERE.set(*mutant).map_err(|_| format!("{VARIABLE} was read twice"))
     }
 
-    /// See [`mutant!`](crate::mutant).
+    /// See `mutant!`.
     pub fn is_on(mutant: Mutant) -> bool {
         let here = HERE.with_borrow(|here| match here {
             Some(switch) if switch.mutant == mutant => {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 
-use super::claims::Accepted;
+use super::{claims::Accepted, es512};
 use crate::platform::settings::{Secret, Token};
 
 /// A setting of tokens that can't be used: which, and what was expected.
@@ -21,12 +21,17 @@ pub(super) struct Keys {
     hmac: Option<DecodingKey>,
     hmac_previous: Option<(DecodingKey, Option<i64>)>,
     rsa: Option<DecodingKey>,
-    /// With the one algorithm of its curve.
-    ec: Option<(DecodingKey, Algorithm)>,
+    ec: Option<Curve>,
     ed: Option<DecodingKey>,
     pub(super) audience: Option<Accepted>,
     pub(super) issuer: Option<Accepted>,
     pub(super) user_id_claim: Option<String>,
+}
+
+/// A key of an elliptic curve, for the one algorithm of that curve.
+enum Curve {
+    Known(DecodingKey, Algorithm),
+    P521(es512::Key),
 }
 
 /// A setting's text, if it is set.
@@ -66,9 +71,20 @@ impl Keys {
             }
             RS256 | RS384 | RS512 => (self.rsa.as_ref(), None),
             EdDSA => (self.ed.as_ref(), None),
-            _ => (self.ec.as_ref().filter(|(_, its)| *its == algorithm).map(|(key, _)| key), None),
+            _ => match &self.ec {
+                Some(Curve::Known(key, its)) if *its == algorithm => (Some(key), None),
+                _ => (None, None),
+            },
         };
         first.into_iter().chain(second)
+    }
+
+    /// The key that may verify ES512.
+    pub(super) fn es512(&self) -> Option<&es512::Key> {
+        match &self.ec {
+            Some(Curve::P521(key)) => Some(key),
+            _ => None,
+        }
     }
 }
 
@@ -88,13 +104,16 @@ fn rsa(pem: &str) -> Result<DecodingKey, BadKeys> {
     public(pem, DecodingKey::from_rsa_pem, Algorithm::RS256).ok_or(bad)
 }
 
-fn ec(pem: &str) -> Result<(DecodingKey, Algorithm), BadKeys> {
+fn ec(pem: &str) -> Result<Curve, BadKeys> {
     [Algorithm::ES256, Algorithm::ES384]
         .into_iter()
-        .find_map(|algorithm| Some((public(pem, DecodingKey::from_ec_pem, algorithm)?, algorithm)))
+        .find_map(|algorithm| {
+            Some(Curve::Known(public(pem, DecodingKey::from_ec_pem, algorithm)?, algorithm))
+        })
+        .or_else(|| es512::Key::read(pem).map(Curve::P521))
         .ok_or(BadKeys {
             setting: "ecdsa_public_key",
-            expected: "a public key on P-256 or P-384 in PEM (P-521 is not served)",
+            expected: "a public key on P-256, P-384 or P-521 in PEM",
         })
 }
 

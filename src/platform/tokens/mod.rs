@@ -2,10 +2,11 @@
 //!
 //! The key decides which algorithms are accepted, never the token: an RSA key verifies RS256, RS384
 //! and RS512 and nothing else, a key on P-256 only ES256. So neither `alg: none` nor a public key
-//! used as an HMAC secret gets anywhere. ES512 (P-521) is not served: the library has no such curve.
+//! used as an HMAC secret gets anywhere.
 //! No error of this module contains a part of a token.
 
 mod claims;
+mod es512;
 mod keys;
 
 pub use claims::{Attached, ConnectionClaims, Grant, Overrides, SubscriptionClaims};
@@ -23,6 +24,8 @@ use super::settings::Token;
 
 /// How far the clocks of issuer and node may be apart, in seconds: `exp` and `nbf` are read with this leeway.
 pub const LEEWAY: i64 = 60;
+
+const NO_KEY: &str = "no key is configured for its algorithm";
 
 /// Why a token is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,18 +90,25 @@ impl Verifier {
 
     /// The claims as they were signed, once one of the keys has verified them.
     fn signed_payload(&self, token: &str, now: i64) -> Result<Box<RawValue>, TokenError> {
-        let header: Header = decode_header(token).map_err(|_| {
-            TokenError::Invalid("not a JWT signed with HS, RS, ES (256 or 384) or EdDSA")
-        })?;
+        let critical = TokenError::Invalid("its header has critical extensions, none is known");
+        if let Some(token) = es512::Token::of(token) {
+            return match self.keys.es512() {
+                _ if token.is_critical => Err(critical),
+                Some(key) => token.payload(key).map_err(TokenError::Invalid),
+                None => Err(TokenError::Invalid(NO_KEY)),
+            };
+        }
+        let header: Header = decode_header(token)
+            .map_err(|_| TokenError::Invalid("not a JWT signed with HS, RS, ES or EdDSA"))?;
         if header.crit.is_some() {
-            return Err(TokenError::Invalid("its header has critical extensions, none is known"));
+            return Err(critical);
         }
         // Times and names are checked by us, with the caller's clock.
         let mut signature_only = Validation::new(header.alg);
         signature_only.required_spec_claims.clear();
         signature_only.validate_exp = false;
         signature_only.validate_aud = false;
-        let mut reason = "no key is configured for its algorithm";
+        let mut reason = NO_KEY;
         for key in self.keys.for_algorithm(header.alg, now) {
             match decode::<Box<RawValue>>(token, key, &signature_only) {
                 Ok(data) => return Ok(data.claims),

@@ -18,6 +18,8 @@ use clap::{Parser, Subcommand};
 
 pub use exit::Failure;
 
+use crate::platform::file_size;
+
 /// A self-hosted realtime backend: durable channels, one binary, the official Centrifuge SDKs.
 #[derive(Parser, Debug)]
 #[command(name = "fanfare", version, max_term_width = 100, after_help = EXAMPLES)]
@@ -55,6 +57,9 @@ Exit codes: 0 done, 1 failed, 2 wrong arguments, 75 the data directory is in use
 
 /// Does what the arguments of this process say.
 pub fn main() -> ExitCode {
+    if let Err(why) = file_size::survive_limit() {
+        eprintln!("fanfare: a limit of file sizes may end this process: {why}");
+    }
     let Cli { settings, verb } = Cli::parse();
     let outcome = match verb {
         Verb::Load(args) => {

@@ -3,6 +3,7 @@
 pub mod data_dir;
 pub mod database;
 pub mod failpoint;
+pub mod file_size;
 pub mod glob;
 pub mod metrics;
 pub mod mutant;

@@ -8,77 +8,9 @@ use std::{
 
 use nix::sys::signal::Signal;
 use rand::RngExt;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Client, Node};
-
-/// A member that keeps its position as an SDK does, and checks each step.
-struct Member {
-    client: Client,
-    epoch: Value,
-    offset: u64,
-}
-
-impl Member {
-    fn enter(node: &Node, user: &str) -> Self {
-        let mut client = Client::connect(node, user);
-        let result = client.subscribe("crowd");
-        Self {
-            client,
-            epoch: result["epoch"].clone(),
-            offset: result["offset"].as_u64().unwrap_or(0),
-        }
-    }
-
-    #[track_caller]
-    fn step(&mut self, publication: &Value) {
-        let offset = publication["offset"].as_u64().expect("an offset");
-        assert_eq!(offset, self.offset + 1, "a hole, a repetition or a step back");
-        self.offset = offset;
-    }
-
-    /// Hears `count` messages.
-    #[track_caller]
-    fn hear(&mut self, count: usize) {
-        for _ in 0..count {
-            let push = self.client.push();
-            self.step(&push["pub"]);
-        }
-    }
-
-    /// Goes without a word and comes back with its position.
-    #[track_caller]
-    fn hop(&mut self, node: &Node, user: &str) {
-        self.client = Client::connect(node, user);
-        self.enter_again();
-    }
-
-    /// Unsubscribes and enters again with its position.
-    #[track_caller]
-    fn flap(&mut self) {
-        let reply = self.client.call(json!({ "unsubscribe": { "channel": "crowd" } }));
-        assert!(reply["unsubscribe"].is_object(), "{reply}");
-        // What was on its way before the answer was heard as well.
-        for push in self.client.pushes() {
-            self.step(&push["pub"]);
-        }
-        self.enter_again();
-    }
-
-    #[track_caller]
-    fn enter_again(&mut self) {
-        let position = json!({
-            "channel": "crowd", "recover": true, "epoch": self.epoch, "offset": self.offset,
-        });
-        let reply = self.client.call(json!({ "subscribe": position }));
-        let result = &reply["subscribe"];
-        assert_eq!(result["recovered"], true, "{reply}");
-        assert_eq!(result["epoch"], self.epoch);
-        for publication in result["publications"].as_array().into_iter().flatten() {
-            self.step(publication);
-        }
-    }
-}
+use crate::support::{Client, Member, Node};
 
 /// Lets two publishers talk while `act` runs; returns how many messages there were.
 fn while_people_talk(node: &Node, act: impl FnOnce()) -> u64 {
@@ -105,7 +37,7 @@ fn members_that_come_in_the_middle_of_traffic_miss_nothing_after_their_position(
     let node = Node::start();
     while_people_talk(&node, || {
         for n in 0..100 {
-            Member::enter(&node, &format!("user-{n}")).hear(3);
+            Member::enter(&node, &format!("user-{n}"), "crowd").hear(3);
         }
     });
 }
@@ -119,7 +51,7 @@ fn members_that_hop_recover_everything_in_between() {
                 let node = &node;
                 scope.spawn(move || {
                     let user = format!("hopper-{n}");
-                    let mut member = Member::enter(node, &user);
+                    let mut member = Member::enter(node, &user, "crowd");
                     for _ in 0..50 {
                         member.hear(rand::rng().random_range(0..5));
                         member.hop(node, &user);
@@ -135,7 +67,7 @@ fn members_that_hop_recover_everything_in_between() {
 fn members_that_flap_are_never_left_deaf() {
     let node = Node::start();
     while_people_talk(&node, || {
-        let mut member = Member::enter(&node, "flapper");
+        let mut member = Member::enter(&node, "flapper", "crowd");
         for _ in 0..200 {
             member.flap();
             member.hear(rand::rng().random_range(0..2));
@@ -147,7 +79,8 @@ fn members_that_flap_are_never_left_deaf() {
 #[test]
 fn after_a_pause_of_the_whole_process_nobody_is_closed_or_deaf() {
     let node = Node::with(&[("CLIENT__PING_INTERVAL", "1s"), ("CLIENT__PONG_TIMEOUT", "500ms")]);
-    let mut members: Vec<_> = (0..50).map(|n| Member::enter(&node, &format!("user-{n}"))).collect();
+    let mut members: Vec<_> =
+        (0..50).map(|n| Member::enter(&node, &format!("user-{n}"), "crowd")).collect();
     // Whoever reads answers pings meanwhile, so that the only silence is that of the node.
     thread::scope(|scope| {
         let listening: Vec<_> =

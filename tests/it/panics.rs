@@ -2,11 +2,14 @@
 //!
 //! Needs the feature `failpoints`; `make test` turns it on.
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Node, request, until};
+use crate::support::{API_KEY, Client, Member, Node, Socket, request, sign, until};
 
 /// How long after a fault everybody has everything, without any further publish or reconnect.
 const HEALS_WITHIN: Duration = Duration::from_secs(1);
@@ -138,4 +141,109 @@ fn a_key_under_way_when_the_writer_panics_still_stands_for_one_message() {
     });
     assert_eq!(again["result"]["offset"], 1, "the first answer was {first}");
     assert_eq!(top(&node, "room"), 1);
+}
+
+#[test]
+fn a_hub_that_panics_half_way_through_its_members_leaves_nobody_deaf() {
+    // One worker, so that all members are in the hub that falls.
+    let node = Node::with(&[("HTTP_SERVER__WORKERS", "1")]);
+    let mut members: Vec<_> =
+        (0..6).map(|n| Member::enter(&node, &format!("member-{n}"), "room")).collect();
+    let mut publisher = Client::connect(&node, "publisher");
+    arm(&node, "hub.half=panic*1");
+    let replies = five_at_once(&mut publisher);
+    assert_eq!(hits(&node, "hub.half"), 1);
+    assert!(replies.iter().all(|reply| reply["publish"].is_object()), "{replies:?}");
+
+    let begun = Instant::now();
+    let returns: Vec<_> = members.iter_mut().map(|member| member.hear_up_to(5)).collect();
+    assert!(begun.elapsed() < HEALS_WITHIN, "it took {:?}", begun.elapsed());
+    // Those in the second half missed the first message, and were told so once.
+    assert_eq!(returns, [0, 0, 0, 1, 1, 1]);
+
+    publisher.publish("room", json!("after"));
+    members.iter_mut().for_each(|member| member.hear(1));
+}
+
+#[test]
+fn a_hub_that_panics_at_the_last_message_heals_without_another() {
+    let node = Node::with(&[("HTTP_SERVER__WORKERS", "1")]);
+    let mut members: Vec<_> =
+        (0..6).map(|n| Member::enter(&node, &format!("member-{n}"), "room")).collect();
+    let mut publisher = Client::connect(&node, "publisher");
+    arm(&node, "hub.half=panic*1");
+    publisher.publish("room", json!("the only one"));
+    assert_eq!(hits(&node, "hub.half"), 1);
+
+    let begun = Instant::now();
+    let returns: usize = members.iter_mut().map(|member| member.hear_up_to(1)).sum();
+    assert!(begun.elapsed() < HEALS_WITHIN, "it took {:?}", begun.elapsed());
+    assert_eq!(returns, 3);
+}
+
+#[test]
+fn a_panic_at_the_directory_harms_only_the_connection_whose_command_it_was() {
+    let node = Node::start();
+    let mut members: Vec<_> =
+        (0..4).map(|n| Member::enter(&node, &format!("member-{n}"), "room")).collect();
+    let token = sign(&json!({ "sub": "unlucky" }));
+    for (n, command) in [
+        json!({ "connect": { "token": token } }),
+        json!({ "subscribe": { "channel": "room" } }),
+        json!({ "publish": { "channel": "room", "data": "lost" } }),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut unlucky = match n {
+            0 => Client::on(Socket::open(node.port)),
+            _ => Client::connect(&node, "unlucky"),
+        };
+        let before = hits(&node, "directory.lookup");
+        arm(&node, "directory.lookup=panic*1");
+        unlucky.send(command.clone());
+        let close = unlucky.next_reply().expect_err("a close").expect("a close frame");
+        assert_eq!((close.code, hits(&node, "directory.lookup")), (3004, before + 1), "{command}");
+
+        // The same person, the same room and everybody in it go on.
+        let mut again = Client::connect(&node, "unlucky");
+        again.subscribe("room");
+        again.publish("room", json!(n));
+        assert_eq!(again.push()["pub"]["data"], n);
+        members.iter_mut().for_each(|member| member.hear(1));
+    }
+}
+
+#[test]
+fn a_request_that_panics_at_the_directory_is_the_only_one_that_fails() {
+    let node = Node::start();
+    let mut member = Member::enter(&node, "member", "room");
+    let head = format!("POST /api/publish HTTP/1.1\r\nX-API-Key: {API_KEY}");
+    let body = json!({ "channel": "room", "data": 1 }).to_string();
+    arm(&node, "directory.lookup=panic*1");
+    let outcome = request(node.port, &head, &body);
+    assert_eq!(hits(&node, "directory.lookup"), 1);
+    assert!(!outcome.is_ok_and(|answer| answer.status == 200), "it never got to the room");
+    node.api("publish", &json!({ "channel": "room", "data": 2 }));
+    member.hear(1);
+}
+
+#[test]
+fn a_worker_that_pauses_at_the_directory_closes_nobody_and_loses_nothing() {
+    let node = Node::with(&[("CLIENT__PING_INTERVAL", "1s"), ("CLIENT__PONG_TIMEOUT", "500ms")]);
+    let mut members: Vec<_> =
+        (0..8).map(|n| Member::enter(&node, &format!("member-{n}"), "room")).collect();
+    let mut publisher = Client::connect(&node, "publisher");
+    arm(&node, "directory.lookup=pause(3000)*1");
+    // Whoever reads answers pings meanwhile.
+    thread::scope(|scope| {
+        let listening: Vec<_> =
+            members.iter_mut().map(|member| scope.spawn(|| member.hear(2))).collect();
+        publisher.publish("room", json!("slowly"));
+        publisher.publish("room", json!("and on"));
+        listening.into_iter().for_each(|member| member.join().expect("the member heard both"));
+    });
+    assert_eq!(hits(&node, "directory.lookup"), 1);
+    let stats = node.api("presence_stats", &json!({ "channel": "room" }));
+    assert_eq!(stats["result"]["num_clients"], 8);
 }

@@ -2,6 +2,7 @@
 
 mod client;
 mod http;
+mod member;
 #[cfg(feature = "failpoints")]
 mod mutant;
 mod node;
@@ -11,6 +12,7 @@ mod wait;
 
 pub use client::Client;
 pub use http::{Answer, request};
+pub use member::Member;
 #[cfg(feature = "failpoints")]
 pub use mutant::assert_caught;
 pub use node::{API_KEY, Node, SECRET, run};

@@ -20,7 +20,13 @@ impl Client {
     /// Opens a socket and connects as `user`.
     #[track_caller]
     pub fn connect(node: &Node, user: &str) -> Self {
-        let mut client = Self::on(Socket::open(node.port));
+        Self::connect_with(node, user, 0)
+    }
+
+    /// The same with so many bytes of the kernel for what it has not read; 0: as many as the kernel likes.
+    #[track_caller]
+    pub fn connect_with(node: &Node, user: &str, receive_buffer: usize) -> Self {
+        let mut client = Self::on(Socket::open_with(node.port, receive_buffer));
         let reply = client.call(json!({ "connect": { "token": sign(&json!({ "sub": user })) } }));
         client.id = reply["connect"]["client"].as_str().expect("a client id").to_owned();
         client

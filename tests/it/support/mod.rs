@@ -1,6 +1,7 @@
 //! What the tests stand on: a node in a process of its own, a client that can misbehave, tokens.
 
 mod client;
+mod crowd;
 mod http;
 mod member;
 #[cfg(feature = "failpoints")]
@@ -11,6 +12,7 @@ mod token;
 mod wait;
 
 pub use client::Client;
+pub use crowd::{Crowd, Person};
 pub use http::{Answer, request};
 pub use member::Member;
 #[cfg(feature = "failpoints")]

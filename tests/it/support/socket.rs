@@ -3,9 +3,11 @@
 use std::{
     collections::BTreeMap,
     io::{self, BufReader, Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
+
+use socket2::{Domain, Type};
 
 use super::{DEADLINE, http::read_head};
 
@@ -51,9 +53,27 @@ impl Socket {
         Self::try_open(port, "/connection/websocket", "").expect("the handshake succeeds")
     }
 
+    /// The same with so many bytes of the kernel for what was not read; 0: as many as the kernel likes.
+    #[track_caller]
+    pub fn open_with(port: u16, receive_buffer: usize) -> Self {
+        let stream = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        if receive_buffer > 0 {
+            stream.set_recv_buffer_size(receive_buffer).expect("a size for the buffer");
+        }
+        let address: SocketAddr = ([127, 0, 0, 1], port).into();
+        stream.connect(&address.into()).expect("somebody listens");
+        let opened = Self::shake_hands(stream.into(), "/connection/websocket", "");
+        opened.expect("the handshake succeeds")
+    }
+
     /// The same with a path and more header lines, each ending with `\r\n`.
     pub fn try_open(port: u16, path: &str, headers: &str) -> Result<Self, Refused> {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("somebody listens");
+        let stream = TcpStream::connect(("127.0.0.1", port)).expect("somebody listens");
+        Self::shake_hands(stream, path, headers)
+    }
+
+    fn shake_hands(mut stream: TcpStream, path: &str, headers: &str) -> Result<Self, Refused> {
+        let port = stream.peer_addr().expect("the server's address").port();
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         stream.set_nodelay(true).expect("no delay");
         let head = format!(
@@ -67,6 +87,12 @@ impl Socket {
             Ok((status, headers)) => Err(Refused { status, headers }),
             Err(error) => panic!("expected an answer to the handshake, got {error}"),
         }
+    }
+
+    /// The bare socket, of which nothing was read that was not taken.
+    pub fn into_stream(self) -> TcpStream {
+        assert!(self.stream.buffer().is_empty(), "something came that nobody asked for");
+        self.stream.into_inner()
     }
 
     /// Sends a text frame.

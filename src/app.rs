@@ -157,6 +157,7 @@ impl Parts {
             house,
             metrics,
             recovering: AtomicUsize::new(0),
+            stalled: AtomicUsize::new(0),
             settings,
         });
         Ok(Self {

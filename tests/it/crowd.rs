@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use rand::RngExt;
 use serde_json::json;
 
-use crate::support::{Client, Crowd, DEADLINE, Member, Node, Person};
+use crate::support::{Client, Crowd, DEADLINE, Member, Node, Person, Socket};
 
 /// Lets two publishers talk while `act` runs; returns how many messages there were.
 fn while_people_talk(node: &Node, act: impl FnOnce()) -> u64 {
@@ -84,7 +84,7 @@ fn after_a_pause_of_the_whole_process_nobody_is_closed_or_deaf() {
     // take, and pings are under way when it begins.
     let node = Node::with(&[("CLIENT__PING_INTERVAL", "9s")]);
     let room = |n| format!("room-{}", n % ROOMS);
-    let mut crowd = Crowd::enter(&node, PEOPLE, 0, room);
+    let mut crowd = Crowd::enter(&node, PEOPLE, Socket::open, room);
     let say = |data: &str| {
         let channels: Vec<_> = (0..ROOMS).map(room).collect();
         drop(node.api("broadcast", &json!({ "channels": channels, "data": data })));

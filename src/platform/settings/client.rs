@@ -33,7 +33,8 @@ section! {
         /// Bytes that may wait for one client; past it the client is closed with 3008 and recovers
         /// when it comes back.
         pub queue_max_size: Size = Size::mib(1),
-        /// Bytes that may wait for all clients together; past it the fullest are closed first.
+        /// Bytes that may wait for all clients together. Past it, of those whose sockets take nothing,
+        /// each that has more than an equal share of this is closed with 3008: the fullest first.
         pub queues_max_size: Size = Size::mib(512),
         /// A client that takes no byte for this long while some wait is closed with 3008. Long
         /// enough for a phone that stalls in a tunnel.

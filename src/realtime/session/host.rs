@@ -35,6 +35,8 @@ pub struct Node {
     pub metrics: Arc<Metrics>,
     /// Recovered bytes that wait for sockets, all connections together.
     pub recovering: AtomicUsize,
+    /// Connections whose sockets do not take what waits for them.
+    pub stalled: AtomicUsize,
 }
 
 impl Node {

@@ -16,6 +16,7 @@ use super::{
     connection::{Connection, Due},
     host::Host,
     outbox::Outbox,
+    queues::{Limits, Load},
 };
 use crate::{
     protocol::{Close, Encoding},
@@ -39,6 +40,8 @@ pub struct Line {
     recovered: Cell<usize>,
     /// When the socket began to take nothing.
     stalled_since: Cell<Option<WorkerTime>>,
+    /// It counts as one that does not read; not any more once it has to go.
+    stalls: Cell<bool>,
     /// When the socket is cut, once the close is under way.
     cut_at: Cell<Option<WorkerTime>>,
     state: Cell<State>,
@@ -71,6 +74,7 @@ impl Line {
             actor: RefCell::new(None),
             recovered: Cell::new(0),
             stalled_since: Cell::new(None),
+            stalls: Cell::new(false),
             cut_at: Cell::new(None),
             state: Cell::new(State::Held),
             full: Cell::new(false),
@@ -126,6 +130,7 @@ impl Line {
             self.outbox.borrow_mut().drop_waiting();
         }
         self.state.set(State::Shut);
+        self.set_stalls(false);
         let at = self.host.roster.now() + self.host.node.settings.websocket.write_timeout;
         self.cut_at.set(Some(at));
         self.host.roster.wake(self.id, at);
@@ -186,11 +191,17 @@ impl Line {
         drop(outbox);
         if is_empty {
             self.stalled_since.set(None);
+            self.set_stalls(false);
             self.give_back_recovered();
-        } else if before != after || self.stalled_since.get().is_none() {
-            let now = self.host.roster.now();
-            if self.stalled_since.replace(Some(now)).is_none() {
-                self.host.roster.wake(self.id, now + self.host.node.settings.client.write_stall);
+        } else {
+            if before != after || self.stalled_since.get().is_none() {
+                self.stalls_from_now();
+            }
+            if self.is_open() {
+                self.set_stalls(true);
+                if self.is_over(after) {
+                    self.too_slow();
+                }
             }
         }
         if let Ok(written) = &result {
@@ -198,6 +209,13 @@ impl Line {
             books.bytes_out.set(books.bytes_out.get() + *written as u64);
         }
         result
+    }
+
+    fn stalls_from_now(&self) {
+        let now = self.host.roster.now();
+        if self.stalled_since.replace(Some(now)).is_none() {
+            self.host.roster.wake(self.id, now + self.host.node.settings.client.write_stall);
+        }
     }
 
     /// The worker's turn to write for this connection. What the socket does not take, or its error, is
@@ -211,6 +229,7 @@ impl Line {
     /// The connection is over.
     pub fn end(&self) {
         self.state.set(State::Cut);
+        self.set_stalls(false);
         drop(self.outbox.take());
         self.give_back_recovered();
         self.actor.borrow_mut().take();
@@ -237,17 +256,33 @@ impl Line {
 
     /// The reader does not keep up: what waits is dropped, the connection closed.
     fn too_slow(&self) {
+        if !self.is_open() {
+            return;
+        }
         self.host.node.metrics.slow_readers_cut_total.inc();
         self.shut(&Close::SLOW);
         self.notice(Notice::Close(Close::SLOW));
     }
 
-    /// Over its own limit, or over a share of it while all queues together are over theirs.
+    /// Over its own limit, or over its share while all queues together are over theirs.
     fn is_over(&self, waiting: usize) -> bool {
-        let limits = &self.host.node.settings.client;
-        waiting > limits.queue_max_size.bytes()
-            || (waiting > limits.queue_max_size.bytes() / 16
-                && self.host.node.outbox_bytes() > limits.queues_max_size.bytes() as i64)
+        let node = &self.host.node;
+        let client = &node.settings.client;
+        let limits =
+            Limits { one: client.queue_max_size.bytes(), all: client.queues_max_size.bytes() };
+        let stalled = node.stalled.load(Ordering::Relaxed);
+        let load = Load { waiting: node.outbox_bytes(), stalled };
+        limits.are_exceeded(waiting, self.stalls.get(), load)
+    }
+
+    /// Whether it is one of those that do not read, as the node counts them.
+    fn set_stalls(&self, stalls: bool) {
+        let count = &self.host.node.stalled;
+        match (self.stalls.replace(stalls), stalls) {
+            (false, true) => drop(count.fetch_add(1, Ordering::Relaxed)),
+            (true, false) => drop(count.fetch_sub(1, Ordering::Relaxed)),
+            _ => {}
+        }
     }
 }
 

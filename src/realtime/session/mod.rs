@@ -22,6 +22,7 @@ mod flusher;
 mod frames;
 mod line;
 mod outbox;
+mod queues;
 mod window;
 
 pub mod act;

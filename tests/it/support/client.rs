@@ -20,13 +20,13 @@ impl Client {
     /// Opens a socket and connects as `user`.
     #[track_caller]
     pub fn connect(node: &Node, user: &str) -> Self {
-        Self::connect_with(node, user, 0)
+        Self::connect_on(Socket::open(node.port), user)
     }
 
-    /// The same with so many bytes of the kernel for what it has not read; 0: as many as the kernel likes.
+    /// The same on a socket that is open already.
     #[track_caller]
-    pub fn connect_with(node: &Node, user: &str, receive_buffer: usize) -> Self {
-        let mut client = Self::on(Socket::open_with(node.port, receive_buffer));
+    pub fn connect_on(socket: Socket, user: &str) -> Self {
+        let mut client = Self::on(socket);
         let reply = client.call(json!({ "connect": { "token": sign(&json!({ "sub": user })) } }));
         client.id = reply["connect"]["client"].as_str().expect("a client id").to_owned();
         client

@@ -9,7 +9,7 @@ use std::{
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 use serde_json::Value;
 
-use super::{Client, Node, frame};
+use super::{Client, Node, Socket, frame};
 
 /// Threads that open connections.
 const DOORS: usize = 4;
@@ -41,17 +41,17 @@ pub struct Person {
 }
 
 impl Crowd {
-    /// Lets `count` users in, the n-th into `channel(n)`; with `receive_buffer` bytes of the kernel for each if it is not 0.
+    /// Lets `count` users in through sockets that `open` opens to a port, the n-th into `channel(n)`.
     pub fn enter(
         node: &Node,
         count: usize,
-        receive_buffer: usize,
+        open: fn(u16) -> Socket,
         channel: impl Fn(usize) -> String + Sync,
     ) -> Self {
         fanfare::platform::open_files::raise().expect("room for many sockets");
         let enter = |n: usize| {
             let user = format!("user-{n}");
-            let mut client = Client::connect_with(node, &user, receive_buffer);
+            let mut client = Client::connect_on(open(node.port), &user);
             let result = client.subscribe(&channel(n));
             let offset = result["offset"].as_u64().unwrap_or(0);
             (client.socket.into_stream(), offset)

@@ -12,3 +12,4 @@ pub mod settings;
 pub mod telemetry;
 pub mod tokens;
 pub mod watchdog;
+pub mod wrong_json;

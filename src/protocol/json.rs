@@ -19,6 +19,7 @@ use super::{
     Payload,
     encoding::{Malformed, keep},
 };
+use crate::platform::wrong_json::explain;
 
 /// Takes the first line off `rest`, and the newline that ends it.
 pub(super) fn split(rest: &mut Bytes) -> Bytes {
@@ -42,27 +43,6 @@ fn read<'a, T: Deserialize<'a>>(line: &'a [u8], what: &str) -> Result<T, Malform
         Malformed(format!("expected {what} as JSON, got bytes that are not UTF-8 at byte {at}"))
     })?;
     serde_json::from_str(text).map_err(|wrong| Malformed(explain(&wrong, what)))
-}
-
-/// What serde_json says without the value that it quotes, which may be a token or a message.
-fn explain(wrong: &serde_json::Error, what: &str) -> String {
-    use serde_json::error::Category;
-    let column = wrong.column();
-    match wrong.classify() {
-        Category::Io | Category::Eof => {
-            format!("expected {what} as a JSON object, got one that ends early, at column {column}")
-        }
-        Category::Syntax => {
-            format!("expected {what} as JSON, got a syntax error at column {column}")
-        }
-        Category::Data => {
-            let text = wrong.to_string();
-            let expected =
-                text.rsplit_once(", expected ").and_then(|(_, rest)| rest.split(" at line").next());
-            let expected = expected.unwrap_or("each field once");
-            format!("expected {expected} in {what}, got something else at column {column}")
-        }
-    }
 }
 
 /// A field that is absent, `null` or a value: the first two are its zero value.

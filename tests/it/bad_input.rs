@@ -214,3 +214,29 @@ fn a_flood_of_commands_is_slowed_down_and_costs_no_memory() {
     assert!(sent < 64 << 20, "the node never stopped reading");
     Bystander::of(&node).unharmed();
 }
+
+#[test]
+fn a_publish_by_rpc_that_is_none_is_told_what_was_expected_and_nothing_of_itself() {
+    let node = Node::start();
+    let mut client = Client::connect(&node, "ana");
+    for (data, expected) in [
+        (json!("secret"), "expected an object in {channel, data, idempotency_key}"),
+        (json!({ "channel": ["secret"] }), "expected a string in"),
+        (
+            json!({ "channel": "a", "secret": 1 }),
+            "expected one of `channel`, `data`, `idempotency_key` in",
+        ),
+        (
+            json!({ "channel": "a", "data": 1, "idempotency_key": { "secret": 1 } }),
+            "expected a string in",
+        ),
+        (json!({ "channel": "secret" }), "expected the field data in"),
+    ] {
+        let reply = client.call(json!({ "rpc": { "method": "publish", "data": data } }));
+        assert_eq!(reply["error"]["code"], 107, "{data}: {reply}");
+        let message = reply["error"]["message"].as_str().expect("a message");
+        assert!(message.contains(expected), "{data}: {message}");
+        assert!(!message.contains("secret"), "{data}: {message}");
+    }
+    client.publish("room", json!("still here"));
+}

@@ -6,7 +6,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{
     Api, batch, channels, connections, history, info, presence, publishing, rpc, subscriptions,
 };
-use crate::{ids::Channel, protocol::Refusal};
+use crate::{ids::Channel, platform::wrong_json::explain, protocol::Refusal};
 
 /// Every method but `batch`, which is made of them.
 pub(super) const METHODS: &[&str] = &[
@@ -68,9 +68,9 @@ async fn dispatch(api: &Api, method: &str, body: &str) -> Outcome {
     }
 }
 
-/// Reads a request object.
+/// Reads a request object. What is wrong with it is said without a word of it.
 pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, Failure> {
-    serde_json::from_str(body).map_err(|e| Failure::Malformed(e.to_string()))
+    serde_json::from_str(body).map_err(|e| Failure::Malformed(explain(&e, "a request")))
 }
 
 /// Writes a result object down.

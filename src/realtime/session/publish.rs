@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::connection::{Connection, Ctx, Published, Stage};
 use crate::{
     ids::Channel,
-    platform::settings::DataFormat,
+    platform::{settings::DataFormat, wrong_json::explain},
     protocol::{Close, Outcome, Payload, Publication, Refusal, Tags},
     realtime::{
         journal::{AppendError, Appended, Key, writer::Answer},
@@ -52,8 +52,7 @@ impl Connection {
                 return self.settle(id, Err(Refusal::BAD_REQUEST.because(why)), ctx);
             }
             Err(e) => {
-                let why =
-                    format_args!("expected {{channel, data, idempotency_key}}, got another: {e}");
+                let why = explain(&e, "{channel, data, idempotency_key}");
                 return self.settle(id, Err(Refusal::BAD_REQUEST.because(why)), ctx);
             }
         };

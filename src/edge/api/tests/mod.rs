@@ -288,6 +288,25 @@ async fn requests_that_are_none_get_an_http_error() {
 }
 
 #[actix_web::test]
+async fn a_request_that_is_none_is_told_what_was_expected_and_nothing_of_itself() {
+    for (method, body, expected) in [
+        ("publish", r#"{"channel":"secret","data":"secret""#, "one that ends early, at column 35"),
+        ("publish", r#"{"channel":["secret"],"data":1}"#, "expected a string in a request"),
+        ("publish", r#"["secret"]"#, "expected an object in a request"),
+        ("history", r#"{"channel":"a","limit":"secret"}"#, "expected i32 in a request"),
+        ("broadcast", r#"{"channels":"secret","data":1}"#, "expected a sequence in a request"),
+    ] {
+        let (status, answer) = to(method).ask(body).await;
+        assert_eq!(status, 400, "{method} {body}");
+        assert!(answer.contains(expected), "{method} {body}: {answer}");
+        assert!(!answer.contains("secret"), "{answer}");
+        let batch = format!(r#"{{"commands":[{{"{method}":{body}}}]}}"#);
+        let (_, answer) = to("batch").ask(&batch).await;
+        assert!(!answer.contains("secret"), "{answer}");
+    }
+}
+
+#[actix_web::test]
 async fn who_asks_for_it_gets_refusals_as_http_statuses() {
     for (channel, status) in [("unknown:a", 404), ("full", 500), ("", 400)] {
         let body = format!(r#"{{"channel":"{channel}","data":1}}"#);

@@ -41,6 +41,7 @@ needs:
 .PHONY: format
 format: ## Is the code formatted?
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 
 .PHONY: lint
 lint: ## clippy, warnings are errors
@@ -49,7 +50,25 @@ lint: ## clippy, warnings are errors
 
 .PHONY: rust
 rust: ## Unit, contract, architecture and integration tests
-	$(CARGO) test --locked --features failpoints
+	$(CARGO) test --locked --features failpoints,fuzzing
+
+# What tells libFuzzer which ways an input took: flags of the compiler that stable Rust has, and no sanitizer.
+COVERAGE := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1
+FUZZ_SECONDS := 60
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+
+.PHONY: fuzz
+fuzz: ## Feed the decoders what nobody should send, FUZZ_SECONDS=60 for each; needs a C++ compiler
+	RUSTFLAGS='$(COVERAGE)' $(CARGO) build --manifest-path fuzz/Cargo.toml --target $(HOST) --target-dir $(TARGET)/fuzz
+	@mkdir -p $(TARGET)/fuzz/found
+	@for target in json protobuf frames; do \
+		mkdir -p $(TARGET)/fuzz/grown/$$target; \
+		echo "$$target: $(FUZZ_SECONDS) s; what fails is written to $(TARGET)/fuzz/found"; \
+		$(TARGET)/fuzz/$(HOST)/debug/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=5 \
+			-artifact_prefix=$(TARGET)/fuzz/found/$$target- $(TARGET)/fuzz/grown/$$target fuzz/corpus/$$target; \
+	done
 
 .PHONY: build
 build:

@@ -24,5 +24,7 @@ pub use push::Push;
 pub use refusal::Refusal;
 pub use reply::{Outcome, Reply};
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
 #[cfg(test)]
 mod tests;

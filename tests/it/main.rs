@@ -10,6 +10,8 @@ mod disk;
 mod doors;
 mod drain;
 mod durability;
+#[cfg(feature = "fuzzing")]
+mod fuzz;
 mod heartbeat;
 mod house;
 mod http;

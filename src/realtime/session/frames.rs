@@ -17,6 +17,9 @@ use futures_core::Stream;
 
 use super::line::Line;
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
+
 /// What one read takes from a socket, at most.
 const READ: usize = 16 * 1024;
 

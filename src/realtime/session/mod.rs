@@ -29,6 +29,8 @@ pub mod act;
 pub mod host;
 pub mod user;
 
+#[cfg(feature = "fuzzing")]
+pub use frames::fuzz;
 pub use publish::{in_format, refusal_of};
 pub use queries::{range, read_history};
 

@@ -6,6 +6,7 @@ mod bad_input;
 mod command_line;
 mod crash;
 mod crowd;
+mod dependencies;
 mod disk;
 mod doors;
 mod drain;

@@ -4,6 +4,7 @@ mod backup;
 mod client;
 mod config;
 mod exit;
+mod healthcheck;
 mod migrate;
 mod publish;
 pub mod screen;
@@ -39,6 +40,7 @@ enum Verb {
     Config(config::Args),
     Migrate(migrate::Args),
     Backup(backup::Args),
+    Healthcheck(healthcheck::Args),
     Load(Box<crate::load::Args>),
 }
 
@@ -72,6 +74,7 @@ pub fn main() -> ExitCode {
         Verb::Config(args) => config::run(&args, &settings),
         Verb::Migrate(args) => migrate::run(&args, &settings),
         Verb::Backup(args) => backup::run(&args, &settings),
+        Verb::Healthcheck(args) => healthcheck::run(&args, &settings),
     };
     exit::code_of(outcome)
 }

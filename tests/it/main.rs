@@ -4,6 +4,7 @@ mod support;
 
 mod bad_input;
 mod command_line;
+mod container;
 mod crash;
 mod crowd;
 mod dependencies;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Client, Node};
 
 /// From here on a subscription that the server ended may be asked for again at once.
+#[cfg(feature = "failpoints")]
 const COME_BACK: u64 = 2500;
 
 /// Somebody in a channel; each message has to follow the one before.
@@ -48,6 +49,7 @@ impl Member {
 
     /// Hears everything up to `offset`. Sent away to come back, it enters again on the same connection, as an SDK does.
     /// Returns how often that was.
+    #[cfg(feature = "failpoints")]
     #[track_caller]
     pub fn hear_up_to(&mut self, offset: u64) -> usize {
         let mut returns = 0;

@@ -6,16 +6,18 @@
 use std::{
     env,
     io::{self, BufRead, BufReader, Read, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     process::{Child, ChildStdin, Command, Stdio},
     str::FromStr,
 };
 
 use super::{Failure, process::Process};
+use crate::edge::listener;
 
 /// The child: listens, says on which port, takes in so many sockets, then writes what it is told until its input ends.
 pub fn serve(sockets: usize, mut input: impl Read, mut output: impl Write) -> io::Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    // Its clients are in as soon as TCP stands: one that found the backlog full would miss the first message.
+    let listener = listener::bind((Ipv4Addr::LOCALHOST, 0).into())?;
     writeln!(output, "{}", listener.local_addr()?)?;
     output.flush()?;
     let mut peers = Vec::with_capacity(sockets);

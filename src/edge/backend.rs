@@ -118,11 +118,7 @@ impl Backend for NodeBackend {
     fn refresh(&self, request: Refresh) -> Answer<'_, ()> {
         Box::pin(async move {
             let Refresh { whose, expired, expire_at, info } = request;
-            if info.is_some() {
-                let why = "the info of a living connection can't be changed; leave info out";
-                return Err(Refusal::NOT_AVAILABLE.because(why));
-            }
-            self.act(whose, Vec::new(), Deed::Refresh(Refreshed { expired, expire_at }));
+            self.act(whose, Vec::new(), Deed::Refresh(Refreshed { expired, expire_at, info }));
             Ok(())
         })
     }

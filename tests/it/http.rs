@@ -73,6 +73,22 @@ fn an_empty_result_is_an_empty_object() {
 }
 
 #[test]
+fn a_refresh_by_the_server_changes_what_others_hear_of_a_connection() {
+    let node = Node::start();
+    let (mut ana, mut ben) = (Client::connect(&node, "ana"), Client::connect(&node, "ben"));
+    for client in [&mut ana, &mut ben] {
+        client.subscribe("room");
+    }
+    ana.publish("room", json!(1));
+    assert_eq!(ben.push()["pub"]["info"]["conn_info"], json!(null));
+    let body = json!({ "user": "ana", "info": { "name": "Ana" } });
+    assert_eq!(node.api("refresh", &body), json!({ "result": {} }));
+    while ana.push()["refresh"].is_null() {}
+    ana.publish("room", json!(2));
+    assert_eq!(ben.push()["pub"]["info"]["conn_info"], json!({ "name": "Ana" }));
+}
+
+#[test]
 fn operators_see_life_readiness_version_and_metrics_on_a_port_of_their_own() {
     let node = Node::start();
     let mut client = Client::connect(&node, "ana");

@@ -45,12 +45,14 @@ pub struct Grant {
 }
 
 /// A new lifetime of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Refreshed {
     /// Close it now.
     pub expired: bool,
     /// Unix seconds; none: never.
     pub expire_at: Option<i64>,
+    /// What others are told of it from now on; none: as before.
+    pub info: Option<Payload>,
 }
 
 impl Act {

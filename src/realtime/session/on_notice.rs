@@ -1,12 +1,17 @@
 //! What rooms say to a connection, what the server does to it, and what happens when nobody answers.
 
+use std::sync::Arc;
+
 use super::{
     act::{Deed, Refreshed},
     connection::{Connection, Ctx, Doing, Stage},
 };
 use crate::{
     ids::Channel,
-    protocol::{Close, Push, Refusal, push::Event, refusal::Unsubscribed, reply::SubscribeResult},
+    protocol::{
+        ClientInfo, Close, Payload, Push, Refusal, push::Event, refusal::Unsubscribed,
+        reply::SubscribeResult,
+    },
     realtime::room::{
         request::Leave,
         seat::{Notice, SubscriptionNumber},
@@ -200,8 +205,24 @@ impl Connection {
         let Ok(ttl) = self.live_until(refreshed.expire_at) else {
             return self.close(Close::EXPIRED, ctx);
         };
+        if let Some(info) = refreshed.info {
+            self.tell_others(&info);
+        }
         let event = Event::Refresh { expires: ttl.is_some(), ttl: ttl.unwrap_or_default() };
         self.push(&Push { channel: Channel::trusted(""), event }, ctx);
+    }
+
+    /// Says something else of itself with all that it publishes from now on. In presence it stays who it was when it
+    /// entered.
+    fn tell_others(&mut self, conn_info: &Payload) {
+        let Stage::Open(open) = &mut self.stage else { return };
+        let changed = |info: &ClientInfo| {
+            Arc::new(ClientInfo { conn_info: conn_info.clone(), ..info.clone() })
+        };
+        open.info = changed(&open.info);
+        for sub in open.subs.values_mut() {
+            sub.info = changed(&sub.info);
+        }
     }
 
     /// Says good-bye to user and rooms of a connect that is not to be.

@@ -6,6 +6,7 @@ mod feeding;
 pub(super) mod fixture;
 mod forgetting;
 mod reading;
+mod sharing;
 
 /// Runs each scenario against each store, as a test of its own.
 macro_rules! contract {
@@ -20,6 +21,12 @@ macro_rules! contract {
             $($(#[actix::test]
             pub(super) async fn $name() {
                 super::$file::$name(super::fixture::Fixture::sqlite()).await;
+            })+)+
+        }
+        mod postgres {
+            $($(#[actix::test]
+            async fn $name() {
+                super::$file::$name(super::fixture::Fixture::postgres()).await;
             })+)+
         }
     };
@@ -64,6 +71,12 @@ contract! {
         trimming_keeps_the_top_of_an_emptied_channel,
         a_forgotten_channel_begins_another_life,
         a_channel_with_publications_is_never_forgotten;
+    sharing:
+        three_lanes_number_shared_channels_without_gap_or_doublet,
+        three_lanes_share_keys,
+        what_one_instance_commits_the_other_one_reads_and_follows,
+        a_batch_is_settled_by_whoever_asks,
+        trimming_and_appending_do_not_hurt_each_other;
 }
 
 crate::platform::mutant::caught! {

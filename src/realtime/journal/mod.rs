@@ -10,11 +10,13 @@ use crate::{
     protocol::{Epoch, Position, Publication},
 };
 
+mod columns;
 #[cfg(test)]
 mod contract;
 pub mod memory;
 mod numbering;
 mod paging;
+pub mod postgres;
 pub mod sqlite;
 pub mod writer;
 

@@ -11,11 +11,17 @@ use std::{
 
 use crate::{
     ids::Channel,
-    platform::database::Database,
+    platform::{
+        database::Database,
+        postgres::{Options, scratch::shared::schema},
+    },
     protocol::{Payload, Publication},
     realtime::journal::{
         Append, Appended, Batch, Clock, Direction, Journal, Key, Page, Range, Retention,
-        RetentionOf, WriterId, memory::MemoryJournal, sqlite::SqliteJournal,
+        RetentionOf, WriterId,
+        memory::MemoryJournal,
+        postgres::{Connections, PostgresJournal},
+        sqlite::SqliteJournal,
     },
 };
 
@@ -87,6 +93,8 @@ impl World {
 /// A journal and its world.
 pub struct Fixture {
     pub journal: Arc<dyn Journal>,
+    /// Another instance on the same store, or the same one where a store can't be shared.
+    pub second: Arc<dyn Journal>,
     pub world: World,
     /// Dropped after the journal.
     _folder: Option<Folder>,
@@ -95,19 +103,25 @@ pub struct Fixture {
 impl Fixture {
     pub fn memory() -> Self {
         let world = World::new();
-        let journal = Arc::new(MemoryJournal::with_clock(world.retention(), world.clock()));
-        Self { journal, world, _folder: None }
+        Self::of(Arc::new(MemoryJournal::with_clock(world.retention(), world.clock())), world)
     }
 
     pub fn sqlite() -> Self {
         let (world, folder) = (World::new(), Folder::new());
         let journal = Arc::new(open(&folder.file(), &world));
-        Self { journal, world, _folder: Some(folder) }
+        Self { _folder: Some(folder), ..Self::of(journal, world) }
+    }
+
+    /// Two instances on a schema of their own.
+    pub fn postgres() -> Self {
+        let (world, url) = (World::new(), schema());
+        let (journal, second) = (postgres(&url, &world), postgres(&url, &world));
+        Self { second: Arc::new(second), ..Self::of(Arc::new(journal), world) }
     }
 
     /// A look at a journal that the test made itself.
     pub fn of(journal: Arc<dyn Journal>, world: World) -> Self {
-        Self { journal, world, _folder: None }
+        Self { second: journal.clone(), journal, world, _folder: None }
     }
 
     /// All that a channel shows, oldest first.
@@ -137,6 +151,15 @@ impl Fixture {
 pub fn open(path: &Path, world: &World) -> SqliteJournal {
     let database = Arc::new(Database::open(path).expect("a database"));
     SqliteJournal::on(database, world.retention(), world.clock()).expect("a journal")
+}
+
+/// The journal in a database.
+pub fn postgres(url: &str, world: &World) -> PostgresJournal {
+    let patience = Duration::from_secs(4);
+    let options = Options::parse(url, patience, patience).expect("an address");
+    let connections = Connections { appending: 3, reading: 2, wait: patience };
+    let clock = Some(world.clock());
+    PostgresJournal::with_clock(options, connections, world.retention(), clock).expect("a journal")
 }
 
 /// Appends batch after batch under one writer.

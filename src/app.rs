@@ -39,7 +39,6 @@ use crate::{
     realtime::{
         journal::{
             memory::MemoryJournal,
-            sqlite::SqliteJournal,
             writer::{JournalHandle, Observer},
         },
         namespace::{Namespaces, Storage},
@@ -59,6 +58,8 @@ use crate::{
     work::retention::Retention,
 };
 
+mod journals;
+
 /// How often each worker tells the metrics what it counted.
 const TELL: Duration = Duration::from_millis(250);
 
@@ -76,17 +77,26 @@ pub struct Listeners {
 
 /// Why a node could not start, or ended badly.
 #[derive(Debug)]
-pub struct Failed(pub String);
+pub struct Failed {
+    /// What was expected, what came and what to do.
+    pub why: String,
+    /// A store is set so that it can't keep its promise: starting again won't help.
+    pub unfit: bool,
+}
 
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.why)
     }
 }
 
 impl Failed {
+    fn because(why: impl Into<String>) -> Self {
+        Self { why: why.into(), unfit: false }
+    }
+
     fn to(doing: &str) -> impl FnOnce(io::Error) -> Self {
-        move |why| Self(format!("could not {doing}: {why}"))
+        move |why| Self::because(format!("could not {doing}: {why}"))
     }
 }
 
@@ -123,14 +133,13 @@ impl Parts {
             &client.subscribe_to_user_personal_channel,
         ));
         let bad_keys = |bad: crate::platform::tokens::BadKeys| {
-            Failed(format!("{}: expected {}", bad.setting, bad.expected))
+            Failed::because(format!("{}: expected {}", bad.setting, bad.expected))
         };
         let retention = namespaces.retention_of();
-        let sqlite = SqliteJournal::open(&settings.journal_path(), retention.clone())
-            .map_err(|why| Failed(why.to_string()))?;
+        let kept = journals::open(&settings, retention.clone())?;
         let thread = Arbiter::new();
-        let (sqlite, in_memory) = (Arc::new(sqlite), Arc::new(MemoryJournal::new(retention)));
-        let durable = JournalHandle::start(sqlite, &thread.handle(), observer(&metrics));
+        let in_memory = Arc::new(MemoryJournal::new(retention));
+        let durable = JournalHandle::start(kept, &thread.handle(), journals::observer(&metrics));
         let memory = JournalHandle::start(in_memory, &thread.handle(), Observer::default());
         for journal in [&durable, &memory] {
             Retention::start(journal, &thread.handle());
@@ -194,7 +203,7 @@ impl Parts {
         let failed = "not all worker threads have started in 10 s";
         timeout(Duration::from_secs(10), everybody_is_in)
             .await
-            .map_err(|_| Failed(failed.into()))?;
+            .map_err(|_| Failed::because(failed))?;
         started();
         let why = signals.next().await;
         log::info!("{why}: draining {} connections", self.gate.connections());
@@ -371,18 +380,7 @@ fn metrics(workers: usize) -> Result<Arc<Metrics>, Failed> {
         closes: Close::ALL.iter().map(|close| close.code).collect(),
         workers,
     };
-    Metrics::new(&labels).map(Arc::new).map_err(|why| Failed(format!("metrics: {why}")))
-}
-
-/// Lets the metrics see how the journal does.
-fn observer(metrics: &Arc<Metrics>) -> Observer {
-    let [size, took, refused, unknown] = [(); 4].map(|()| metrics.clone());
-    Observer {
-        batch_size: Box::new(move |n| size.journal_batch_size.observe(n as f64)),
-        commit_seconds: Box::new(move |s| took.journal_commit_seconds.observe(s)),
-        refused: Box::new(move || refused.journal_failures_total.of("refused").inc()),
-        unknown: Box::new(move || unknown.journal_failures_total.of("unknown").inc()),
-    }
+    Metrics::new(&labels).map(Arc::new).map_err(|why| Failed::because(format!("metrics: {why}")))
 }
 
 /// What rooms need to know of a channel. One whose namespace is gone keeps nothing and shows nothing.

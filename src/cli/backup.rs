@@ -20,7 +20,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, settings: &settings::Args) -> Result<(), Failure> {
-    let from = settings.load([])?.settings.journal_path();
+    let settings = settings.load([])?.settings;
+    if settings.postgres.options().is_some() {
+        let why = "the journal is in PostgreSQL: back it up with that server's own tools, see docs/OPERATIONS.md";
+        return Err(Failure::Failed(why.into()));
+    }
+    let from = settings.journal_path();
     sqlite::backup(&from, &args.file).map_err(|why| Failure::Failed(why.0))?;
     say(format_args!("{} is copied to {}", from.display(), args.file.display()))
 }

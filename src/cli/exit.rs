@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use crate::platform::{data_dir::DataDirError, settings::BadSettings};
+use crate::platform::{data_dir::DataDirError, postgres::ConnectError, settings::BadSettings};
 
 /// Why a verb did not do what was asked.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub enum Failure {
     InUse(String),
     /// Exit code 78, as `EX_CONFIG` there: starting again won't help.
     Settings(BadSettings),
+    /// What the node was pointed at is set so that it can't keep its promise: the same code.
+    Unfit(String),
     /// Who read our output has gone: nothing is wrong. Exit code 0.
     ReaderGone,
 }
@@ -28,7 +30,7 @@ impl Failure {
             Self::ReaderGone => 0,
             Self::Failed(_) => 1,
             Self::InUse(_) => 75,
-            Self::Settings(_) => 78,
+            Self::Settings(_) | Self::Unfit(_) => 78,
         }
     }
 }
@@ -70,10 +72,19 @@ impl From<DataDirError> for Failure {
     }
 }
 
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Unfit { .. } => Self::Unfit(error.to_string()),
+            ConnectError::Unreachable(_) => Self::Failed(error.to_string()),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed(why) | Self::InUse(why) => f.write_str(why),
+            Self::Failed(why) | Self::InUse(why) | Self::Unfit(why) => f.write_str(why),
             Self::Settings(bad) => bad.fmt(f),
             Self::ReaderGone => Ok(()),
         }

@@ -9,8 +9,8 @@ pub struct Screen {
     pub public: SocketAddr,
     /// Where operators look, if anywhere.
     pub operator: Option<SocketAddr>,
-    /// The journal's file.
-    pub journal: PathBuf,
+    /// Where the journal is.
+    pub journal: String,
     /// Files of secrets that were generated, because none were set.
     pub generated: Vec<PathBuf>,
     /// Options that `sub` and `pub` need to find this node, with a blank in front; mostly empty.
@@ -26,7 +26,7 @@ impl fmt::Display for Screen {
         if let Some(operator) = operator {
             writeln!(f, "  operators  http://{operator}/ready  /live  /metrics  /version")?;
         }
-        writeln!(f, "  journal    {}", journal.display())?;
+        writeln!(f, "  journal    {}", journal)?;
         for file in generated {
             writeln!(f, "  secret     {} (generated, for development)", file.display())?;
         }

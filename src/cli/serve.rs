@@ -65,7 +65,10 @@ pub(super) fn run(args: &Args, settings: &settings::Args) -> Result<(), Failure>
             log::warn!("the start screen could not be shown: {why}");
         }
     };
-    app::run(ground.settings.clone(), listeners, started).map_err(|why| Failure::Failed(why.0))
+    app::run(ground.settings.clone(), listeners, started).map_err(|failed| match failed.unfit {
+        true => Failure::Unfit(failed.why),
+        false => Failure::Failed(failed.why),
+    })
 }
 
 fn bind(section: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -113,7 +116,7 @@ impl Ground {
         Screen {
             public,
             operator,
-            journal: self.settings.journal_path(),
+            journal: self.settings.journal_place(),
             generated: self.generated.clone(),
             options: format!("{}{url}", self.options),
         }

@@ -14,7 +14,7 @@ mod migrate;
 pub mod scratch;
 
 pub use engine::Engine;
-pub use link::Link;
+pub use link::{Link, the_one};
 pub use migrate::migrate;
 
 /// Where the server is, and how long it may take.

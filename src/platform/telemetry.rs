@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use env_logger::{Builder, Env};
+use log::Level;
 
 /// Starts logging at `level` ("info", or filters by module), unless `RUST_LOG` says otherwise.
 ///
@@ -12,6 +13,10 @@ pub fn start(level: &str) {
     let filter = format!("{level},actix_server=warn");
     let mut builder = Builder::from_env(Env::default().default_filter_or(filter));
     builder.format(|out, record| {
+        // Each statement with its parameters: messages, which are no business of a log.
+        if record.target().starts_with("tokio_postgres") && record.level() > Level::Info {
+            return Ok(());
+        }
         let (time, level) = (out.timestamp_millis(), record.level());
         let style = out.default_level_style(level);
         let (place, words) = (record.target(), one_line(&record.args().to_string()));

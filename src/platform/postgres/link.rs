@@ -8,7 +8,10 @@ use std::{
     },
 };
 
-use diesel::result::{DatabaseErrorKind, Error};
+use diesel::{
+    QueryResult,
+    result::{DatabaseErrorKind, Error},
+};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_postgres::{
@@ -93,6 +96,14 @@ impl Drop for Link {
     fn drop(&mut self) {
         self.driver.abort();
     }
+}
+
+/// The one row of a statement that writes: `the_one(statement.load(link).await)`.
+///
+/// The obvious `get_result` returns with the first row and listens no further: the row comes before the
+/// commit, and the commit may yet fail. `load` listens to the end.
+pub fn the_one<T>(loaded: QueryResult<Vec<T>>) -> QueryResult<T> {
+    loaded?.pop().ok_or(Error::NotFound)
 }
 
 /// Carries bytes until the connection ends.

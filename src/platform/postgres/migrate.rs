@@ -9,7 +9,7 @@ use diesel::{
 };
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 
-use super::{ConnectError, Link};
+use super::{ConnectError, Link, Options};
 
 /// The steps, oldest first: (version, what it does).
 const STEPS: &[(&str, &str)] = &[(
@@ -40,7 +40,8 @@ struct Exists {
 }
 
 /// Runs what has not run yet; says how many steps that were. A database that is up to date is only read.
-pub async fn migrate(link: &mut Link) -> Result<usize, ConnectError> {
+pub async fn migrate(options: &Options) -> Result<usize, ConnectError> {
+    let link = &mut Link::open(options).await?;
     let failed = |why: diesel::result::Error| {
         ConnectError::Unreachable(format!("the database can't be migrated: {why}"))
     };

@@ -9,6 +9,7 @@ mod http;
 mod journal;
 mod kinds;
 mod layers;
+mod postgres;
 mod print;
 mod problem;
 mod process;
@@ -25,6 +26,7 @@ pub use http::{HttpApi, HttpServer, Operator, WebSocket};
 pub use journal::Journal;
 pub use kinds::{Secret, Size, parse_duration, show_duration};
 pub use layers::{Flag, Loaded, Sources, load};
+pub use postgres::Postgres;
 pub use print::{default_file, effective};
 pub use problem::{BadSettings, Origin, Problem};
 pub use process::{Log, Shutdown};
@@ -55,6 +57,8 @@ section! {
         pub http_api: HttpApi = HttpApi::default(),
         /// Where durable channels are kept.
         pub journal: Journal = Journal::default(),
+        /// Where several nodes keep them together.
+        pub postgres: Postgres = Postgres::default(),
         /// The way out.
         pub shutdown: Shutdown = Shutdown::default(),
         /// Log lines.
@@ -78,6 +82,14 @@ impl Settings {
         match self.journal.path.as_str() {
             "" => self.data_dir().join("fanfare.db"),
             path => path.into(),
+        }
+    }
+
+    /// Where durable channels are kept, for people: a file, or a server without its password.
+    pub fn journal_place(&self) -> String {
+        match self.postgres.options() {
+            Some(Ok(options)) => options.place(),
+            _ => self.journal_path().display().to_string(),
         }
     }
 
@@ -112,6 +124,11 @@ fn check_together(settings: &Settings, wrong: &mut Wrong) {
             "a loopback address, or beside it {}: generated ones are for development",
             lacking.join(" and ")
         ),
+    );
+    wrong.unless(
+        settings.postgres.url.is_empty() || lacking.is_empty(),
+        "postgres.url",
+        format!("nothing, or beside it {}: each node generates others", lacking.join(" and ")),
     );
     let personal = &settings.client.subscribe_to_user_personal_channel;
     let name = &personal.personal_channel_namespace;

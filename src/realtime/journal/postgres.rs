@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     ids::Channel,
-    platform::postgres::{ConnectError, Engine, Link, Options, migrate},
+    platform::postgres::{ConnectError, Engine, Options, migrate},
 };
 
 mod append;
@@ -97,8 +97,7 @@ impl PostgresJournal {
         });
         let first = shared.clone();
         let opened = engine.block_on(async move {
-            let mut link = Link::open(&first.options).await?;
-            let steps = migrate(&mut link).await?;
+            let steps = migrate(&first.options).await?;
             if steps > 0 {
                 log::info!("the database was migrated by {steps} steps");
             }

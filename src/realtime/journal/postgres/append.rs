@@ -15,11 +15,14 @@ use diesel_async::RunQueryDsl;
 use tokio::time::timeout;
 
 use super::{Shared, pool::Lease, text};
-use crate::realtime::journal::{
-    Append, AppendError, Appended, Batch,
-    columns::Columns,
-    numbering::{self, Digest, Verdict},
-    postgres::settle::position,
+use crate::{
+    platform::postgres::the_one,
+    realtime::journal::{
+        Append, AppendError, Appended, Batch,
+        columns::Columns,
+        numbering::{self, Digest, Verdict},
+        postgres::settle::position,
+    },
 };
 
 /// A batch has its answer after this time, with the wait for a connection: below the writer's patience
@@ -130,7 +133,7 @@ impl<'a> Arrays<'a> {
         now: Option<i64>,
     ) -> diesel::QueryResult<Vec<i64>> {
         let lease: &mut Lease = lease.deref_mut();
-        diesel::select(journal_append(
+        let call = diesel::select(journal_append(
             writer,
             seq,
             now,
@@ -147,9 +150,8 @@ impl<'a> Arrays<'a> {
             &self.conn_infos,
             &self.chan_infos,
             &self.tags,
-        ))
-        .get_result(lease.link.query())
-        .await
+        ));
+        the_one(call.load(lease.link.query()).await)
     }
 }
 

@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
 use crate::{
-    platform::postgres::{ConnectError, Link, Options},
+    platform::postgres::{ConnectError, Link, Options, the_one},
     realtime::journal::{Unavailable, numbering},
 };
 
@@ -48,11 +48,12 @@ impl managed::Manager for Manager {
         let (system, timeline) = (link.system.clone(), link.timeline.clone());
         let drawn = numbering::new_generation();
         let asked = diesel::select(journal_generation(drawn, system, timeline));
-        let asked = asked.get_result::<String>(link.query());
-        let generation = timeout(self.0.answer(), asked)
-            .await
-            .map_err(|_| ConnectError::Unreachable("it did not name the journal in time".into()))?
-            .map_err(|why| ConnectError::Unreachable(why.to_string()))?;
+        let asked = asked.load::<String>(link.query());
+        let asked = timeout(self.0.answer(), asked).await;
+        let late = "it did not name the journal in time";
+        let loaded = asked.map_err(|_| ConnectError::Unreachable(late.into()))?;
+        let generation =
+            the_one(loaded).map_err(|why| ConnectError::Unreachable(why.to_string()))?;
         Ok(Lease { link, generation: generation.into() })
     }
 

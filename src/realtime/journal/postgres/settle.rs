@@ -9,6 +9,7 @@ use diesel_async::RunQueryDsl;
 
 use super::Shared;
 use crate::{
+    platform::postgres::the_one,
     protocol::{Epoch, Position},
     realtime::journal::{
         Appended, Settled, Unavailable, WriterId,
@@ -61,7 +62,7 @@ pub(super) async fn settle(
         .ask(move |connection, generation| {
             Box::pin(async move {
                 let settled = diesel::select(journal_settle(writer.0, asked, now));
-                let Some(id) = settled.get_result::<Option<i64>>(connection).await? else {
+                let Some(id) = the_one::<Option<i64>>(settled.load(connection).await)? else {
                     return Ok(Settled::Never);
                 };
                 let row = diesel::sql_query(ROW).bind::<BigInt, _>(id).bind::<BigInt, _>(asked);

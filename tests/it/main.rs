@@ -23,6 +23,7 @@ mod metrics;
 mod mutants;
 #[cfg(feature = "failpoints")]
 mod panics;
+mod postgres;
 mod recovery;
 mod sizes;
 mod slow_reader;

@@ -4,11 +4,12 @@
 //! it runs under the user `postgres` or `nobody`, since it refuses to run as root.
 
 use std::{
-    io,
+    io::{self, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
     os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     time::{Duration, Instant},
 };
 
@@ -20,17 +21,26 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 /// How long the first start may take, with `initdb` before it.
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
 
+/// Below the range from which outgoing connections draw theirs, so that nobody takes the port of a server
+/// that is stopped for a while.
+const PORTS: std::ops::Range<u16> = 12_000..20_000;
+
+/// How often the start is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// Makes the server, and ends it when its own standard input closes: when its owner drops it, or dies in
-/// whatever way. The owner is not asked to clean up, since tests have no last moment.
+/// whatever way. The owner is not asked to clean up, since tests have no last moment. Told to keep the
+/// folder, it leaves it for the next start.
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP
-"$BIN/initdb" --pgdata="$DIR/data" --username=fanfare --auth=trust --encoding=UTF8 --locale=C --no-sync >"$DIR/log" 2>&1 || exit 1
+[ -d "$DIR/data" ] || "$BIN/initdb" --pgdata="$DIR/data" --username=fanfare --auth=trust --encoding=UTF8 \
+    --locale=C --no-sync >"$DIR/log" 2>&1 || exit 1
 "$BIN/postgres" -D "$DIR/data" -p "$PORT" -k "$DIR" -c listen_addresses=127.0.0.1 "$@" >>"$DIR/log" 2>&1 </dev/null &
 server=$!
-cat >/dev/null
+read -r word
 kill -QUIT $server
 wait $server
-cd / && rm -rf "$DIR"
+[ "$word" = keep ] || { cd / && rm -rf "$DIR"; }
 "#;
 
 /// A running server. It ends, and its folder goes, with this value or with the process.
@@ -38,38 +48,20 @@ cd / && rm -rf "$DIR"
 pub struct Scratch {
     port: u16,
     folder: PathBuf,
-    script: Child,
+    settings: Vec<String>,
+    script: Option<Child>,
 }
 
 impl Scratch {
     /// Starts a server with more settings, each `name=value`. Durable as it comes: fsync is on.
     pub fn start(settings: &[&str]) -> io::Result<Self> {
-        let programs = programs()?;
         let port = free_port()?;
         let folder =
             std::env::temp_dir().join(format!("fanfare-postgres-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir(&folder)?;
-        let mut command = Command::new("/bin/sh");
-        if Uid::effective().is_root() {
-            let user = unprivileged()?;
-            chown(&folder, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
-            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-        }
-        command
-            .args(["-c", SCRIPT, "scratch"])
-            .args(settings.iter().flat_map(|setting| ["-c", setting]))
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("BIN", programs)
-            .env("DIR", &folder)
-            .env("PORT", port.to_string())
-            .current_dir(&folder)
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut scratch = Self { port, folder, script: command.spawn()? };
-        scratch.wait()?;
+        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let mut scratch = Self { port, folder, settings, script: None };
+        scratch.restart()?;
         Ok(scratch)
     }
 
@@ -83,12 +75,38 @@ impl Scratch {
         format!("postgres://fanfare@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// The folder that holds `data`.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// Stops it at once, as a crash would: what was committed stays.
+    pub fn stop(&mut self) -> io::Result<()> {
+        let Some(mut script) = self.script.take() else { return Ok(()) };
+        if let Some(mut words) = script.stdin.take() {
+            words.write_all(b"keep\n")?;
+        }
+        script.wait().map(drop)
     }
 
-    fn wait(&mut self) -> io::Result<()> {
+    /// Starts it again on the same port and data; waits until it takes connections.
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.stop()?;
+        let mut command = Command::new("/bin/sh");
+        if Uid::effective().is_root() {
+            let user = unprivileged()?;
+            chown(&self.folder, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
+            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+        }
+        command
+            .args(["-c", SCRIPT, "scratch"])
+            .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("BIN", programs()?)
+            .env("DIR", &self.folder)
+            .env("PORT", self.port.to_string())
+            .current_dir(&self.folder)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let script = self.script.insert(command.spawn()?);
         let deadline = Instant::now() + STARTS_WITHIN;
         loop {
             // It writes this line into its lock file when it takes connections.
@@ -97,19 +115,21 @@ impl Scratch {
             if ready && TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
                 return Ok(());
             }
-            if self.script.try_wait()?.is_some() || Instant::now() > deadline {
+            if script.try_wait()?.is_some() || Instant::now() > deadline {
                 let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
                 return Err(io::Error::other(format!("PostgreSQL did not start: {log}")));
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(LOOK);
         }
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        drop(self.script.stdin.take());
-        let _ = self.script.wait();
+        if let Some(mut script) = self.script.take() {
+            drop(script.stdin.take());
+            let _ = script.wait();
+        }
         // Gone already, unless the script could not.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
@@ -144,7 +164,14 @@ fn unprivileged() -> io::Result<User> {
 }
 
 fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Processes that start side by side begin at different places.
+    let start = (std::process::id() % u32::from(PORTS.len() as u16)) as u16;
+    let step = || start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+    let port = || PORTS.start + step() % PORTS.len() as u16;
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let found = std::iter::repeat_with(port).take(PORTS.len()).find(free);
+    found.ok_or_else(|| io::Error::other("no port of loopback is free"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Random histories: memory and SQLite give the same answers to the same questions.
+//! Random histories: every store gives the same answers to the same questions as memory does.
 
 use std::time::Duration;
 
@@ -128,19 +128,28 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
     #[test]
     fn memory_and_sqlite_tell_the_same_story(steps in prop::collection::vec(step(), 1..40)) {
-        actix_rt::System::new().block_on(async {
-            let (mut memory, mut sqlite) = (Side::new(Fixture::memory()), Side::new(Fixture::sqlite()));
-            for (n, step) in steps.iter().enumerate() {
-                if matches!(step, Step::Settle) && memory.lane.seq == 0 {
-                    continue;
-                }
-                assert_eq!(memory.take(step).await, sqlite.take(step).await, "step {n}: {step:?}");
-                for name in NAMES {
-                    let (left, right) = (memory.it.all(name).await, sqlite.it.all(name).await);
-                    assert_eq!(shown(&left), shown(&right), "{name} after step {n}: {step:?}");
-                }
-                assert_eq!(memory.changed().await, sqlite.changed().await, "step {n}: {step:?}");
-            }
-        });
+        same_story(Fixture::sqlite, &steps);
     }
+
+    #[test]
+    fn memory_and_postgres_tell_the_same_story(steps in prop::collection::vec(step(), 1..40)) {
+        same_story(Fixture::postgres, &steps);
+    }
+}
+
+fn same_story(other: fn() -> Fixture, steps: &[Step]) {
+    actix_rt::System::new().block_on(async {
+        let (mut memory, mut other) = (Side::new(Fixture::memory()), Side::new(other()));
+        for (n, step) in steps.iter().enumerate() {
+            if matches!(step, Step::Settle) && memory.lane.seq == 0 {
+                continue;
+            }
+            assert_eq!(memory.take(step).await, other.take(step).await, "step {n}: {step:?}");
+            for name in NAMES {
+                let (left, right) = (memory.it.all(name).await, other.it.all(name).await);
+                assert_eq!(shown(&left), shown(&right), "{name} after step {n}: {step:?}");
+            }
+            assert_eq!(memory.changed().await, other.changed().await, "step {n}: {step:?}");
+        }
+    });
 }

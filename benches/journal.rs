@@ -1,6 +1,6 @@
-//! What a commit of the SQLite journal costs: `cargo bench --bench journal`.
+//! What a commit of the journal costs, in a file and in PostgreSQL: `cargo bench --bench journal`.
 //!
-//! The file lies in the folder that `FANFARE_BENCH_DIR` names, else in the system's temporary one:
+//! File and server lie in the folder that `FANFARE_BENCH_DIR` names, else in the system's temporary one:
 //! the figures are those of that disk.
 
 use std::{hint::black_box, path::PathBuf, sync::Arc, time::Duration};
@@ -8,9 +8,11 @@ use std::{hint::black_box, path::PathBuf, sync::Arc, time::Duration};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use fanfare::{
     ids::Channel,
+    platform::postgres::{Options, scratch::Scratch},
     protocol::{Payload, Publication},
     realtime::journal::{
         Append, Batch, Direction, Journal, Range, Retention, RetentionOf, WriterId,
+        postgres::{Connections, PostgresJournal},
         sqlite::SqliteJournal,
     },
 };
@@ -20,7 +22,9 @@ const DATA: usize = 200;
 
 struct Bench {
     folder: PathBuf,
-    journal: Option<SqliteJournal>,
+    journal: Option<Box<dyn Journal>>,
+    /// Ends after the journal.
+    _server: Option<Scratch>,
     writer: WriterId,
     seq: u64,
     runtime: tokio::runtime::Runtime,
@@ -39,13 +43,34 @@ impl Bench {
         std::fs::create_dir(&folder).expect("a folder for the bench");
         let journal =
             SqliteJournal::open(&folder.join("fanfare.db"), retention()).expect("a journal");
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let writer = WriterId(uuid::Uuid::new_v4());
-        Self { folder, journal: Some(journal), writer, seq: 0, runtime }
+        Self::on(folder, Box::new(journal), None)
     }
 
-    fn journal(&self) -> &SqliteJournal {
-        self.journal.as_ref().expect("open")
+    /// On a server of its own. None if PostgreSQL is not installed.
+    fn postgres() -> Option<Self> {
+        let server = match Scratch::start(&[]) {
+            Ok(server) => server,
+            Err(why) => {
+                eprintln!("without PostgreSQL: {why}");
+                return None;
+            }
+        };
+        let patience = Duration::from_secs(4);
+        let url = server.url("postgres");
+        let options = Options::parse(&url, patience, patience).expect("an address");
+        let connections = Connections { appending: 2, reading: 2, wait: patience };
+        let journal = PostgresJournal::open(options, connections, retention()).expect("a journal");
+        Some(Self::on(server.folder().join("bench"), Box::new(journal), Some(server)))
+    }
+
+    fn on(folder: PathBuf, journal: Box<dyn Journal>, server: Option<Scratch>) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let writer = WriterId(uuid::Uuid::new_v4());
+        Self { folder, journal: Some(journal), _server: server, writer, seq: 0, runtime }
+    }
+
+    fn journal(&self) -> &dyn Journal {
+        self.journal.as_deref().expect("open")
     }
 
     /// Commits `rows` publications spread over `channels`.
@@ -91,6 +116,20 @@ fn commits(c: &mut Criterion) {
     group.finish();
 }
 
+fn postgres_commits(c: &mut Criterion) {
+    let Some(mut bench) = Bench::postgres() else { return };
+    let mut group = c.benchmark_group("postgres commit");
+    group.measurement_time(Duration::from_secs(5));
+    for (rows, channels) in [(1, 1), (64, 64), (256, 64), (1024, 64), (1024, 1024)] {
+        (0..20).for_each(|_| bench.commit(channels, channels));
+        group.throughput(Throughput::Elements(rows as u64));
+        group.bench_function(BenchmarkId::new(format!("{rows} rows"), channels), |b| {
+            b.iter(|| bench.commit(rows, channels));
+        });
+    }
+    group.finish();
+}
+
 fn reads(c: &mut Criterion) {
     let mut bench: Option<Bench> = None;
     let channel = Channel::trusted("room:1");
@@ -127,5 +166,5 @@ fn start(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, commits, reads, start);
+criterion_group!(benches, commits, postgres_commits, reads, start);
 criterion_main!(benches);

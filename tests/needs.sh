@@ -19,6 +19,7 @@ need gcc "a C compiler and linker, for SQLite and the allocator" cc --version
 need make "builds the allocator" make --version
 need strace "shows that an acknowledgement waits for the disk" strace -V
 need util-linux "fills a disk for a test" prlimit --version
+need postgresql "starts servers for the tests" sh -c 'command -v initdb || ls /usr/lib/postgresql/*/bin/initdb'
 need nodejs "Node 20 or later, runs the JavaScript scenarios" node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)'
 need npm "installs the JavaScript SDK" npm --version
 need python3 "Python 3.11 or later, runs the Python scenarios" python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'

@@ -151,7 +151,8 @@ declare
     v_writer journal_writers;
     v_count integer := cardinality(p_heads);
     -- By channel.
-    v_ids bigint[] := '{}';
+    v_names text[];
+    v_ids bigint[];
     v_lives bigint[];
     v_tops bigint[];
     v_times bigint[];
@@ -191,16 +192,17 @@ begin
             where not exists (select from journal_channels c where c.name = n)
             order by n collate "C"
             on conflict (name) do nothing;
-        select array_agg(l.id), array_agg(l.life), array_agg(l.top), array_agg(l.published_at),
+        select array_agg(l.name), array_agg(l.id), array_agg(l.life), array_agg(l.top), array_agg(l.published_at),
                array_agg(l.version_number), array_agg(l.version_epoch)
-            into v_ids, v_lives, v_tops, v_times, v_version_numbers, v_version_epochs
+            into v_names, v_ids, v_lives, v_tops, v_times, v_version_numbers, v_version_epochs
             from (select * from journal_channels where name = any(p_names) order by name for no key update) l;
-        exit when cardinality(p_names) = coalesce(cardinality(v_ids), 0);
+        exit when v_names = p_names or cardinality(p_names) = 0;
     end loop;
-    if cardinality(p_names) <> coalesce(cardinality(v_ids), 0) then
-        raise exception 'a channel was forgotten meanwhile' using errcode = 'serialization_failure';
-    end if;
     v_ids := coalesce(v_ids, '{}');
+    if coalesce(v_names, '{}') <> p_names then
+        raise exception 'channels were forgotten meanwhile, or came in another order than that of their bytes'
+            using errcode = 'serialization_failure';
+    end if;
 
     -- From here on each statement sees what those who held the locks before have committed.
     for v_head in 1..cardinality(p_names) loop

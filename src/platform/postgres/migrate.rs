@@ -18,7 +18,7 @@ const STEPS: &[(&str, &str)] = &[(
 )];
 
 /// Taken while migrating; any number that others are unlikely to use.
-const LOCK: i64 = 0x6661_6e66_6172_65;
+const LOCK: i64 = 0x66_616e_6661_7265;
 
 /// The same table that diesel's command line uses.
 const TABLE: &str = "\

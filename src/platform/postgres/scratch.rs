@@ -75,6 +75,11 @@ impl Scratch {
         format!("postgres://fanfare@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// The folder that holds `data` and `log`.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Stops it at once, as a crash would: what was committed stays.
     pub fn stop(&mut self) -> io::Result<()> {
         let Some(mut script) = self.script.take() else { return Ok(()) };

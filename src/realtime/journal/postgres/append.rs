@@ -10,7 +10,6 @@ use std::{
 };
 
 use deadpool::managed::Object;
-use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Uuid};
 use diesel_async::RunQueryDsl;
 use tokio::time::timeout;
 
@@ -25,20 +24,28 @@ use crate::{
     },
 };
 
+use call::journal_append;
+
 /// A batch has its answer after this time, with the wait for a connection: below the writer's patience
 /// (5 s), so that the connection is gone before the fate of the batch is asked for.
 const COMMIT: Duration = Duration::from_millis(4_500);
 
-diesel::define_sql_function! {
-    /// `migrations/postgres` says what it takes and gives.
-    #[sql_name = "journal_append_v1"]
-    fn journal_append(
-        writer: Uuid, seq: BigInt, now: Nullable<BigInt>, names: Array<Text>, heads: Array<Integer>,
-        keys: Array<Nullable<Binary>>, digests: Array<Nullable<Binary>>,
-        version_numbers: Array<Nullable<BigInt>>, version_epochs: Array<Nullable<Text>>,
-        flags: Array<Integer>, data: Array<Binary>, users: Array<Nullable<Text>>, clients: Array<Nullable<Text>>,
-        conn_infos: Array<Nullable<Binary>>, chan_infos: Array<Nullable<Binary>>, tags: Array<Nullable<Text>>,
-    ) -> Array<BigInt>;
+#[allow(clippy::too_many_arguments, reason = "a column of the batch each")]
+mod call {
+    use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text, Uuid};
+
+    diesel::define_sql_function! {
+        /// `migrations/postgres` says what it takes and gives.
+        #[sql_name = "journal_append_v1"]
+        fn journal_append(
+            writer: Uuid, seq: BigInt, now: Nullable<BigInt>, names: Array<Text>, heads: Array<Integer>,
+            keys: Array<Nullable<Binary>>, digests: Array<Nullable<Binary>>,
+            version_numbers: Array<Nullable<BigInt>>, version_epochs: Array<Nullable<Text>>,
+            flags: Array<Integer>, data: Array<Binary>, users: Array<Nullable<Text>>,
+            clients: Array<Nullable<Text>>, conn_infos: Array<Nullable<Binary>>,
+            chan_infos: Array<Nullable<Binary>>, tags: Array<Nullable<Text>>,
+        ) -> Array<BigInt>;
+    }
 }
 
 /// Numbers that the function returns for each append.

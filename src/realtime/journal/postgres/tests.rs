@@ -7,7 +7,10 @@ use super::{Connections, PostgresJournal};
 use crate::{
     platform::postgres::{
         ConnectError, Options,
-        scratch::shared::{schema, server, sql},
+        scratch::{
+            Scratch,
+            shared::{schema, server, sql},
+        },
     },
     protocol::{ClientInfo, Publication},
     realtime::journal::{
@@ -320,4 +323,28 @@ async fn a_server_that_is_gone_is_told_in_time_and_is_used_again_when_it_is_back
     proxy.cut(false);
     assert_eq!(it.journal.settle(lane.writer, 1).await, Ok(Settled::Never));
     assert_eq!(new(&Lane::new(&it.journal).one(append("a", "2")).await), 2);
+}
+
+#[actix::test]
+async fn a_cancelled_wait_for_a_standby_is_no_acknowledgement() {
+    let server = Scratch::start(&[]).expect("a server of its own: the others would wait, too");
+    let url = server.url("postgres");
+    let it = Scene::at(&url, &url);
+    let mut lane = Lane::new(&it.journal);
+    lane.one(append("a", "1")).await;
+    it.sql("alter system set synchronous_standby_names = 'nobody'");
+    it.sql("select pg_reload_conf()");
+    let appending = it.journal.append(lane.batch(vec![append("a", "2")]));
+    let cancelling = async {
+        let cancel = "select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'";
+        while it.sql(cancel) == "0" {
+            tokio::task::yield_now().await;
+        }
+    };
+    let (unknown, ()) = futures_util::future::join(appending, cancelling).await;
+    assert!(matches!(unknown, Err(AppendError::Unknown(_))), "{unknown:?}");
+    it.sql("alter system reset synchronous_standby_names");
+    it.sql("select pg_reload_conf()");
+    let settled = it.journal.settle(lane.writer, 2).await;
+    assert!(matches!(settled, Ok(Settled::Happened(_))), "it was committed here: {settled:?}");
 }

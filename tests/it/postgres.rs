@@ -67,6 +67,8 @@ fn neither_password_nor_message_is_ever_logged() {
     let (code, out, err) = run(node.command(&["migrate"]));
     assert_eq!(code, Some(0), "{err}");
     assert!(out.starts_with("postgres at 127.0.0.1:") && !out.contains("hunter2"), "{out}");
+    let (_, out, _) = run(node.command(&["config", "print"]));
+    assert!(out.contains("[postgres]") && !out.contains("hunter2"), "{out}");
 }
 
 #[test]
@@ -111,6 +113,7 @@ fn while_the_server_is_away_publishes_are_refused_in_time_and_it_comes_back_by_i
     let body = json!({ "channel": "room", "data": "while it is away" }).to_string();
     let refused = request(node.port, &head, &body).expect("an answer").json();
     assert_eq!(refused["error"]["code"], 100, "{refused}");
+    assert!(node.log().contains("the journal could not append: "), "an operator is told why");
     server.restart().expect("it starts again");
     let offset = until("publishes are taken again", Duration::from_secs(10), || {
         publish(&node, "after")["result"]["offset"].as_u64()

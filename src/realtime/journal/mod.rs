@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod columns;
+mod complaint;
 #[cfg(test)]
 mod contract;
 pub mod memory;

@@ -2,11 +2,14 @@
 //!
 //! What the call does stands in `migrations/postgres`; how failures are handled in `docs/JOURNAL.md`.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use super::{
     AppendError, Appended, Batch, Changes, Clock, Cursor, Journal, Page, Pending, Range,
-    RetentionOf, Settled, Trimmed, Unavailable, WriterId,
+    RetentionOf, Settled, Trimmed, Unavailable, WriterId, complaint::Complaint,
 };
 use crate::{
     ids::Channel,
@@ -57,9 +60,17 @@ struct Shared {
     /// The database's own, unless a test sets another.
     clock: Option<Clock>,
     walk: tokio::sync::Mutex<trim::Walk>,
+    complaint: Mutex<Complaint>,
 }
 
 impl Shared {
+    /// For operators: a publisher is told less.
+    fn complain(&self, of: &AppendError) {
+        let (AppendError::Refused(why) | AppendError::Unknown(why)) = of;
+        let why = format!("the journal could not append: {why}");
+        self.complaint.lock().unwrap_or_else(PoisonError::into_inner).say(&why);
+    }
+
     fn now(&self) -> Option<i64> {
         self.clock.as_ref().map(|clock| i64::try_from(clock()).unwrap_or(i64::MAX))
     }
@@ -94,6 +105,7 @@ impl PostgresJournal {
             retention,
             clock,
             walk: tokio::sync::Mutex::default(),
+            complaint: Mutex::default(),
         });
         let first = shared.clone();
         let opened = engine.block_on(async move {
@@ -121,7 +133,10 @@ impl PostgresJournal {
 impl Journal for PostgresJournal {
     fn append(&self, batch: Batch) -> Pending<'_, Result<Vec<Appended>, AppendError>> {
         let shared = self.shared.clone();
-        let done = self.engine.run(async move { append::append(&shared, batch).await });
+        let done = self.engine.run(async move {
+            let appended = append::append(&shared, batch).await;
+            appended.inspect_err(|why| shared.complain(why))
+        });
         let fell = || Err(AppendError::Unknown("the append fell".into()));
         Box::pin(async move { done.await.unwrap_or_else(fell) })
     }

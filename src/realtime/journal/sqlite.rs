@@ -89,8 +89,7 @@ impl SqliteJournal {
             closed: Vec::new(),
             unknown: None,
             looked_at_log: Instant::now(),
-            complained_at: None,
-            failures: 0,
+            complaint: Default::default(),
         };
         let threads = |why: std::io::Error| failed("start threads for", why.to_string());
         let readers = Readers::start(&database.readers(READERS)?, READERS).map_err(threads)?;

@@ -61,6 +61,9 @@ pub(super) async fn append(shared: &Shared, batch: Batch) -> Result<Vec<Appended
     lease.link.take_warning();
     let columns = Arrays::of(&batch.appends);
     let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(AppendError::Refused("there was no connection in time; try again".into()));
+    }
     let asked = columns.send(&mut lease, batch.writer.0, seq, shared.now());
     let why = match timeout(left, asked).await {
         Ok(Ok(numbers)) if !lease.link.take_warning() => {

@@ -81,7 +81,6 @@ impl Pool {
         wait: Duration,
         what: &'static str,
     ) -> Result<Self, ConnectError> {
-        // Opening has its own deadlines, and recycling asks nobody.
         let timeouts = Timeouts { wait: Some(wait), ..Timeouts::new() };
         let pool = managed::Pool::builder(Manager(options.clone()))
             .config(PoolConfig { timeouts, ..PoolConfig::new(size) })
@@ -97,7 +96,10 @@ impl Pool {
         if self.pool.status().waiting >= WAITING {
             return Err(format!("too many want to {what}; try again"));
         }
-        self.pool.get().await.map_err(|why| match why {
+        // Opening one has deadlines of its own, which add up to more than anybody waits.
+        let got = timeout(self.answer, self.pool.get()).await;
+        let late = format!("there was no connection to {what} in time; try again");
+        got.map_err(|_| late)?.map_err(|why| match why {
             PoolError::Timeout(TimeoutType::Wait) => {
                 format!("all connections that {what} are busy; try again")
             }

@@ -131,7 +131,7 @@ async fn a_connection_that_dies_in_its_commit_leaves_an_unknown_fate_that_settle
 async fn a_commit_whose_answer_is_lost_settles_as_happened() {
     let url = schema();
     let proxy = proxy::Proxy::start(server().port());
-    let it = Scene::at(&url.replace(&server().port().to_string(), &proxy.port().to_string()), &url);
+    let it = Scene::at(&proxy.address(&url), &url);
     let mut lane = Lane::new(&it.journal);
     lane.one(append("a", "1")).await;
     proxy.swallow_the_next_answer();
@@ -311,7 +311,7 @@ async fn a_user_may_be_called_anything_that_is_text() {
 async fn a_server_that_is_gone_is_told_in_time_and_is_used_again_when_it_is_back() {
     let url = schema();
     let proxy = proxy::Proxy::start(server().port());
-    let it = Scene::at(&url.replace(&server().port().to_string(), &proxy.port().to_string()), &url);
+    let it = Scene::at(&proxy.address(&url), &url);
     Lane::new(&it.journal).one(append("a", "1")).await;
     proxy.cut(true);
     let lane = Lane::new(&it.journal);

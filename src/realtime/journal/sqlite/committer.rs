@@ -27,6 +27,7 @@ use crate::{
     platform::{database::Database, mutant::mutant},
     realtime::journal::{
         AppendError, Appended, Batch, Clock, RetentionOf, Settled, Trimmed, Unavailable, WriterId,
+        complaint::Complaint,
     },
 };
 
@@ -35,9 +36,6 @@ const LOG_LIMIT: u64 = 32 * 1024 * 1024;
 
 /// How often the log's length is looked at, and at most forced back, while readers hold it.
 const LOG_LOOK: Duration = Duration::from_secs(5);
-
-/// Failures are logged as often, at most.
-const COMPLAIN: Duration = Duration::from_secs(1);
 
 /// Writers that are closed only in memory, because the disk was full, at most.
 const CLOSED: usize = 1024;
@@ -56,9 +54,7 @@ pub(super) struct Committer {
     /// The last batch that this thread could not tell the fate of.
     pub unknown: Option<(WriterId, u64)>,
     pub looked_at_log: Instant,
-    pub complained_at: Option<Instant>,
-    /// Transactions that failed since the start.
-    pub failures: u64,
+    pub complaint: Complaint,
 }
 
 /// Why a transaction has no result.
@@ -200,7 +196,7 @@ impl Committer {
             self.start_over();
         }
         drop(order);
-        self.complain(&why);
+        self.complaint.say(&why);
         Err(if committing.get() { Failed::Committing(why) } else { Failed::Before(why) })
     }
 
@@ -232,15 +228,6 @@ impl Committer {
         self.faults.at("committed")?;
         self.connection = Some(connection);
         Ok(value)
-    }
-
-    /// On a full disk every batch fails, hundreds a second: one line a second says it.
-    fn complain(&mut self, why: &str) {
-        self.failures += 1;
-        if self.complained_at.is_none_or(|at| at.elapsed() >= COMPLAIN) {
-            log::warn!("{why} (transactions that failed so far: {})", self.failures);
-            self.complained_at = Some(Instant::now());
-        }
     }
 
     fn start_over(&mut self) {

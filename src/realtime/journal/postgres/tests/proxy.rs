@@ -18,6 +18,7 @@ struct Faults {
 
 /// Listens on a port of its own until the process ends.
 pub struct Proxy {
+    server: u16,
     port: u16,
     faults: Arc<Faults>,
 }
@@ -33,19 +34,20 @@ impl Proxy {
                 if its.cut.load(Ordering::SeqCst) {
                     continue;
                 }
-                let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).expect("the server");
+                let up = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).expect("the server");
                 let other = |stream: &TcpStream| stream.try_clone().expect("a second handle");
-                let (up, down) = ((other(&client), other(&server)), (server, client));
+                let (up, down) = ((other(&client), other(&up)), (up, client));
                 let (upwards, downwards) = (its.clone(), its.clone());
                 thread::spawn(move || carry(up.0, up.1, &upwards, false));
                 thread::spawn(move || carry(down.0, down.1, &downwards, true));
             }
         });
-        Self { port, faults }
+        Self { server, port, faults }
     }
 
-    pub fn port(&self) -> u16 {
-        self.port
+    /// The address of the same database, through here.
+    pub fn address(&self, url: &str) -> String {
+        url.replace(&format!(":{}/", self.server), &format!(":{}/", self.port))
     }
 
     /// The next bytes that the server sends are lost, and the connection with them.

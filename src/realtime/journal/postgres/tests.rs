@@ -1,7 +1,13 @@
 //! What only a server can suffer: errors at each step, a connection that dies around its commit, locks,
 //! busy connections, other settings, another timeline.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use super::{Connections, PostgresJournal};
 use crate::{
@@ -22,6 +28,9 @@ use crate::{
 };
 
 mod proxy;
+
+/// How long anything may take before a test gives up.
+const SOON: Duration = Duration::from_secs(20);
 
 /// A schema, a journal in it, and a hand in the database.
 struct Scene {
@@ -52,6 +61,16 @@ impl Scene {
 
     fn sql(&self, text: &str) -> String {
         sql(&self.url, text)
+    }
+
+    /// Asks until the count is not 0 any more.
+    async fn until(&self, count: &str) {
+        let asking = async {
+            while self.sql(count) == "0" {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(SOON, asking).await.expect("it comes to that in time");
     }
 }
 
@@ -167,9 +186,7 @@ async fn settling_waits_for_what_is_still_under_way() {
         // Once the append holds its writer.
         let held = "select count(*) from pg_stat_activity where query like '%journal_append%' and state = 'active' \
                     and pid <> pg_backend_pid() and wait_event = 'PgSleep'";
-        while it.sql(held) == "0" {
-            tokio::task::yield_now().await;
-        }
+        it.until(held).await;
         other.settle(lane.writer, 2).await
     };
     let (appended, settled) = futures_util::future::join(appending, settling).await;
@@ -198,9 +215,7 @@ async fn who_waits_for_a_lock_too_long_is_refused_and_nothing_is_left() {
     let held = format!(
         "select count(*) from pg_stat_activity where query like '%{slow}%' and wait_event = 'PgSleep'"
     );
-    while it.sql(&held.replace("'a'", "''a''")) == "0" {
-        tokio::task::yield_now().await;
-    }
+    it.until(&held.replace("'a'", "''a''")).await;
     let refused = hasty.append(lane.batch(vec![append("b", "no"), append("a", "no")])).await;
     assert!(matches!(refused, Err(AppendError::Refused(_))), "{refused:?}");
     assert_eq!(new(&lane.one(append("b", "2")).await), 2, "other channels go on");
@@ -219,9 +234,7 @@ async fn busy_connections_say_try_again_and_nothing_hangs() {
     let held = format!(
         "select count(*) from pg_stat_activity where query like '%{slow}%' and wait_event = 'PgSleep'"
     );
-    while it.sql(&held) == "0" {
-        tokio::task::yield_now().await;
-    }
+    it.until(&held).await;
     let view = Fixture::of(hasty.clone(), it.view.world.clone());
     let range = Range { direction: Direction::After(0), limit: 1, max_bytes: 1 };
     let a = channel("a");
@@ -334,17 +347,31 @@ async fn a_cancelled_wait_for_a_standby_is_no_acknowledgement() {
     lane.one(append("a", "1")).await;
     it.sql("alter system set synchronous_standby_names = 'nobody'");
     it.sql("select pg_reload_conf()");
-    let appending = it.journal.append(lane.batch(vec![append("a", "2")]));
-    let cancelling = async {
-        let cancel = "select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'";
-        while it.sql(cancel) == "0" {
-            tokio::task::yield_now().await;
+    // The setting takes hold a moment later: until then appends do not wait.
+    let unknown = tokio::time::timeout(SOON, async {
+        loop {
+            let appended = AtomicBool::new(false);
+            let appending = async {
+                let result = it.journal.append(lane.batch(vec![append("a", "2")])).await;
+                appended.store(true, Ordering::SeqCst);
+                result
+            };
+            let cancelling = async {
+                let cancel = "select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'";
+                while !appended.load(Ordering::SeqCst) && it.sql(cancel) == "0" {
+                    tokio::task::yield_now().await;
+                }
+            };
+            match futures_util::future::join(appending, cancelling).await.0 {
+                Ok(_) => lane.seq += 1,
+                Err(why) => return why,
+            }
         }
-    };
-    let (unknown, ()) = futures_util::future::join(appending, cancelling).await;
-    assert!(matches!(unknown, Err(AppendError::Unknown(_))), "{unknown:?}");
+    });
+    let unknown = unknown.await.expect("an append waits for the standby");
+    assert!(matches!(unknown, AppendError::Unknown(_)), "{unknown:?}");
     it.sql("alter system reset synchronous_standby_names");
     it.sql("select pg_reload_conf()");
-    let settled = it.journal.settle(lane.writer, 2).await;
+    let settled = it.journal.settle(lane.writer, lane.seq + 1).await;
     assert!(matches!(settled, Ok(Settled::Happened(_))), "it was committed here: {settled:?}");
 }

@@ -1,5 +1,6 @@
 //! One channel on this node: who is in it, where it stands, what goes to whom.
 
+mod arriving;
 mod comparing;
 mod entering;
 mod publishing;
@@ -134,6 +135,8 @@ impl Handler<Request> for Room {
             Request::Recount(worker) => self.count(worker),
             Request::Census(census) => self.recount(&census),
             Request::Removed => self.flow.removed(),
+            Request::Arrived(arrived) => self.arrived(arrived, ctx),
+            Request::Missed => self.missed(ctx),
             Request::Tick => self.tick(ctx),
             #[cfg(test)]
             Request::Fall => panic!("a test lets the room fall"),

@@ -82,6 +82,16 @@ impl Door {
         Self { at, highest, doubt, ..Self::default() }
     }
 
+    /// Whether nothing at or above this position was heard of yet.
+    pub fn is_news(&self, what: &Position) -> bool {
+        let rumour = self.rumour.as_ref().filter(|rumour| rumour.epoch == what.epoch);
+        let known = match &self.at {
+            Some(at) if at.epoch == what.epoch => at.offset.max(self.highest),
+            _ => 0,
+        };
+        what.offset > known.max(rumour.map_or(0, |rumour| rumour.last))
+    }
+
     /// Something may be in the journal that nobody told of.
     pub fn doubt(&mut self) {
         self.doubt = Doubt::Yes;

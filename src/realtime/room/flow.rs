@@ -125,6 +125,11 @@ impl<C> Flow<C> {
         self.follow(verdict, now);
     }
 
+    /// Whether nothing at or above this position was heard of yet.
+    pub fn is_news(&self, at: &Position) -> bool {
+        self.door.is_news(at)
+    }
+
     /// Something may have been committed of which nobody tells.
     pub fn doubt(&mut self) {
         self.door.doubt();

@@ -1,8 +1,11 @@
 //! What rooms and hubs share: each other's addresses, the journals, the rules of each channel.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use actix::{Addr, ArbiterHandle};
@@ -11,7 +14,7 @@ use super::{
     actor::Room,
     catch_up::Limits,
     hub::{Hub, ToHub},
-    request::{Leave, PresenceStats, Request},
+    request::{Arrived, Leave, PresenceStats, Request},
     scales::Scales,
     seat::WorkerIndex,
 };
@@ -102,6 +105,8 @@ pub struct House {
     rules_of: RulesOf,
     journals: Journals,
     pub(super) metrics: Arc<Metrics>,
+    /// Rooms that missed something and have not looked yet: one word each is in their mailboxes.
+    misses: Mutex<HashSet<Channel>>,
     /// What waits for sockets, of all connections.
     pub scales: Arc<Scales>,
     pub(super) recovery: Limits,
@@ -130,12 +135,37 @@ impl House {
             rules_of,
             journals,
             metrics,
+            misses: Mutex::default(),
             scales: Arc::default(),
             recovery,
             ring_bytes,
             #[cfg(test)]
             trap: Default::default(),
         })
+    }
+
+    /// Another node said something in a channel, or is known to have. Nothing to do if it has no room here.
+    pub fn arrived(&self, channel: &Channel, arrived: Arrived) {
+        if let Err(Absent::Full(Request::Arrived(refused))) =
+            self.rooms.send_if_there(channel, Request::Arrived(arrived))
+            && matches!(refused, Arrived::Committed(..))
+        {
+            self.missed(channel);
+        }
+    }
+
+    /// Something that other nodes committed may not have reached the room: it looks into the journal.
+    pub fn missed(&self, channel: &Channel) {
+        if self.misses.lock().unwrap_or_else(PoisonError::into_inner).insert(channel.clone())
+            && !self.rooms.must_send_if_there(channel, Request::Missed)
+        {
+            self.looks(channel);
+        }
+    }
+
+    /// The room has heard that it missed something.
+    pub(super) fn looks(&self, channel: &Channel) {
+        self.misses.lock().unwrap_or_else(PoisonError::into_inner).remove(channel);
     }
 
     /// All hubs have started: rooms may.

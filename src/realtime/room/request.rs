@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::seat::{Identity, SeatId, SubscriptionNumber, Told, Wishes, WorkerIndex};
 use crate::{
-    protocol::{Payload, Position, Publication, reply::PresenceResult},
+    protocol::{Payload, Position, Publication, push::Event, reply::PresenceResult},
     realtime::journal::{Appended, Key, Page, Unavailable, Version, writer::Answer},
 };
 
@@ -28,6 +28,10 @@ pub enum Request {
     Census(super::hub::Census),
     /// The channel's history was removed.
     Removed,
+    /// Another node said something, or is known to have.
+    Arrived(Arrived),
+    /// Something of other nodes did not get through to this room.
+    Missed,
     /// Time to look after itself.
     Tick,
     /// Panics.
@@ -66,6 +70,17 @@ pub struct Publish {
     /// Deliver without a place in history, even if the channel has one.
     pub skip_history: bool,
     pub answer: Answer,
+}
+
+/// What came from another node.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Arrived {
+    /// It stands there in the journal that all nodes share. None: only that much is known.
+    Committed(Position, Option<Arc<Publication>>),
+    /// It has no place that all nodes agree on. `keep`: it goes into this node's own history, if the channel has one.
+    Said { publication: Arc<Publication>, keep: bool },
+    /// Somebody joined or left over there.
+    Event(Event),
 }
 
 /// How many are in a channel.

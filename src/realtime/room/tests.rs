@@ -1,5 +1,6 @@
 //! A room with its hubs and a journal, and what members hear when parts of it fall.
 
+mod arriving;
 pub mod fake;
 mod recovering;
 mod stage;

@@ -133,7 +133,8 @@ impl Room {
         }
     }
 
-    fn announce(&self, event: Event) {
+    /// To the members of this node who asked.
+    pub(super) fn announce(&self, event: Event) {
         for worker in self.people.workers() {
             let (channel, event) = (self.channel.clone(), event.clone());
             self.house.deliver(worker, ToHub::Announce { channel, event });

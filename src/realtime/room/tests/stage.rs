@@ -22,8 +22,8 @@ use crate::{
     protocol::{ClientInfo, Encoding, Epoch, Payload, Position, Publication},
     realtime::{
         journal::{
-            Append, AppendError, Appended, Batch, Changes, Cursor, Journal, Page, Pending, Range,
-            Retention, Settled, Trimmed, Unavailable, WriterId,
+            Append, AppendError, Appended, Batch, Changes, Cursor, Direction, Journal, Page,
+            Pending, Range, Retention, Settled, Trimmed, Unavailable, WriterId,
             memory::MemoryJournal,
             writer::{Answer, JournalHandle, Observer},
         },
@@ -103,6 +103,13 @@ impl Stubborn {
     /// All is forgotten; another history begins.
     pub fn begin_anew(&self) {
         *self.inner.lock().unwrap() = Arc::new(memory());
+    }
+
+    /// Where a channel stands.
+    pub async fn top(&self, channel: &Channel) -> Position {
+        let nothing = Range { direction: Direction::After(0), limit: 0, max_bytes: 0 };
+        let page = self.inner().read(channel, nothing).await.expect("memory answers");
+        Position { epoch: page.epoch, offset: page.top }
     }
 
     /// Appends behind the room's back, as another node would.

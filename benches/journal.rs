@@ -8,7 +8,7 @@ use std::{hint::black_box, path::PathBuf, sync::Arc, time::Duration};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use fanfare::{
     ids::Channel,
-    platform::postgres::{Options, scratch::Scratch},
+    platform::{postgres::Options, scratch::Postgres},
     protocol::{Payload, Publication},
     realtime::journal::{
         Append, Batch, Direction, Journal, Range, Retention, RetentionOf, WriterId,
@@ -24,7 +24,7 @@ struct Bench {
     folder: PathBuf,
     journal: Option<Box<dyn Journal>>,
     /// Ends after the journal.
-    _server: Option<Scratch>,
+    _server: Option<Postgres>,
     writer: WriterId,
     seq: u64,
     runtime: tokio::runtime::Runtime,
@@ -48,7 +48,7 @@ impl Bench {
 
     /// On a server of its own. None if PostgreSQL is not installed.
     fn postgres() -> Option<Self> {
-        let server = match Scratch::start(&[]) {
+        let server = match Postgres::start(&[]) {
             Ok(server) => server,
             Err(why) => {
                 eprintln!("without PostgreSQL: {why}");
@@ -63,7 +63,7 @@ impl Bench {
         Some(Self::on(server.folder().join("bench"), Box::new(journal), Some(server)))
     }
 
-    fn on(folder: PathBuf, journal: Box<dyn Journal>, server: Option<Scratch>) -> Self {
+    fn on(folder: PathBuf, journal: Box<dyn Journal>, server: Option<Postgres>) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let writer = WriterId(uuid::Uuid::new_v4());
         Self { folder, journal: Some(journal), _server: server, writer, seq: 0, runtime }

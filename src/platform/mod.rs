@@ -1,4 +1,4 @@
-//! The ground under everything: settings, tokens, databases, metrics, failpoints, mutants. Knows nothing of channels or people.
+//! The ground under everything: settings, tokens, databases, metrics, failpoints, mutants, scratch servers. Knows nothing of channels or people.
 
 pub mod data_dir;
 pub mod database;
@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod mutant;
 pub mod open_files;
 pub mod postgres;
+pub mod scratch;
 pub mod settings;
 pub mod telemetry;
 pub mod tokens;

@@ -11,7 +11,6 @@ mod engine;
 mod facts;
 mod link;
 mod migrate;
-pub mod scratch;
 
 pub use engine::Engine;
 pub use link::{Link, the_one};

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use fanfare::platform::postgres::scratch::Scratch;
+use fanfare::platform::scratch::Postgres;
 use serde_json::{Value, json};
 
 use crate::support::{API_KEY, Node, request, run, until};
 
 /// A server, and a node's settings that lead to it with a password.
-fn server(settings: &[&str]) -> (Scratch, String) {
-    let server = Scratch::start(settings).expect("a PostgreSQL server");
+fn server(settings: &[&str]) -> (Postgres, String) {
+    let server = Postgres::start(settings).expect("a PostgreSQL server");
     let url = server.url("postgres").replace("fanfare@", "fanfare:hunter2@");
     (server, url)
 }

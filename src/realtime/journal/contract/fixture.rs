@@ -11,10 +11,7 @@ use std::{
 
 use crate::{
     ids::Channel,
-    platform::{
-        database::Database,
-        postgres::{Options, scratch::shared::schema},
-    },
+    platform::{database::Database, postgres::Options, scratch::postgres::shared::schema},
     protocol::{Payload, Publication},
     realtime::journal::{
         Append, Appended, Batch, Clock, Direction, Journal, Key, Page, Range, Retention,

@@ -11,11 +11,11 @@ use std::{
 
 use super::{Connections, PostgresJournal};
 use crate::{
-    platform::postgres::{
-        ConnectError, Options,
+    platform::{
+        postgres::{ConnectError, Options},
         scratch::{
-            Scratch,
-            shared::{schema, server, sql},
+            Postgres,
+            postgres::shared::{schema, server, sql},
         },
     },
     protocol::{ClientInfo, Publication},
@@ -340,7 +340,7 @@ async fn a_server_that_is_gone_is_told_in_time_and_is_used_again_when_it_is_back
 
 #[actix::test]
 async fn a_cancelled_wait_for_a_standby_is_no_acknowledgement() {
-    let server = Scratch::start(&[]).expect("a server of its own: the others would wait, too");
+    let server = Postgres::start(&[]).expect("a server of its own: the others would wait, too");
     let url = server.url("postgres");
     let it = Scene::at(&url, &url);
     let mut lane = Lane::new(&it.journal);

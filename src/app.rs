@@ -58,7 +58,11 @@ use crate::{
     work::retention::Retention,
 };
 
+mod bridge;
+mod ears;
 mod journals;
+
+use ears::NodeEars;
 
 /// How often each worker tells the metrics what it counted.
 const TELL: Duration = Duration::from_millis(250);
@@ -144,10 +148,13 @@ impl Parts {
         for journal in [&durable, &memory] {
             Retention::start(journal, &thread.handle());
         }
+        let id = NodeId::new();
+        let bridge = bridge::start(&settings, id, &metrics)?;
         let rules = namespaces.clone();
         let house = House::new(
             Box::new(move |channel| rules_of(&rules, channel)),
             Journals { durable: durable.clone(), memory: memory.clone() },
+            bridge.clone(),
             metrics.clone(),
             room::Limits {
                 publications: client.recovery_max_publication_limit,
@@ -155,6 +162,9 @@ impl Parts {
             },
             settings.journal.ring_size.bytes(),
         );
+        if let Some(bridge) = &bridge {
+            bridge.open(Arc::new(NodeEars { house: house.clone() }));
+        }
         let limits =
             Limits { connections: client.connection_limit, handshakes: client.handshake_limit };
         let gate = Gate::new(limits, metrics.clone());
@@ -172,7 +182,7 @@ impl Parts {
         Ok(Self {
             node,
             gate,
-            id: NodeId::new(),
+            id,
             workers,
             journals: vec![durable, memory],
             _journal_thread: thread,

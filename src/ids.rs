@@ -126,6 +126,16 @@ macro_rules! uuid_name {
                 Self(Uuid::new_v4())
             }
 
+            /// Its 16 bytes.
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+
+            /// Reads 16 bytes; none if they are not as many.
+            pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+                Uuid::from_slice(bytes).ok().map(Self)
+            }
+
             /// Reads the hyphenated form; none if it is not a UUID.
             pub fn parse(text: &str) -> Option<Self> {
                 Uuid::try_parse(text).ok().map(Self)

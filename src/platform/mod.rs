@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod mutant;
 pub mod open_files;
 pub mod postgres;
+pub mod redis_client;
 pub mod scratch;
 pub mod settings;
 pub mod telemetry;

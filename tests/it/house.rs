@@ -8,7 +8,7 @@ const FLOORS: &[&[&str]] = &[
     &["platform"],
     &["supervisor"],
     &["protocol"],
-    &["realtime::journal", "realtime::directory"],
+    &["realtime::journal", "realtime::directory", "realtime::bridge"],
     &["realtime::namespace"],
     &["realtime::room"],
     &["realtime::session"],

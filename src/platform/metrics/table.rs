@@ -15,7 +15,7 @@ const COUNTS: &[f64] =
 
 /// Actors that are restarted after a panic; a connection is closed instead.
 const RESTARTED: Label =
-    Label::Fixed("actor", &["room", "hub", "user", "journal_writer", "retention"]);
+    Label::Fixed("actor", &["room", "hub", "user", "journal_writer", "retention", "bridge"]);
 
 /// Actors that messages may pile up in.
 const BUSY: Label = Label::Fixed("actor", &["room", "hub", "user", "journal_writer"]);
@@ -135,6 +135,13 @@ metrics! {
     order_broken_total: Counter, "Deliveries that did not follow their member's position. Must stay 0.";
     member_behind_total: Counter, "Members whose position stayed behind their room's for a round. Must stay 0.";
     positions_from_nowhere_total: Counter, "Positions that clients named and the journal does not have.";
+    bridge_links_up: Gauge, "Redis servers that messages go to and come from at the moment.";
+    bridge_channels: Gauge, "Channels in which this node listens to other nodes.";
+    bridge_sent_total: Counter, "Messages given to Redis for other nodes.";
+    bridge_received_total: Counter, "Messages of other nodes that came through Redis.";
+    bridge_shed_total: Counters(Label::Fixed("what", &["durable", "ephemeral", "unsaid"])),
+        "Messages that did not go to Redis: durable or ephemeral ones since too much waited, or any since it was not there.";
+    bridge_broken_total: Counter, "Connections to Redis that broke.";
     learned_from_feed_total: Counter, "Messages that a room learned from the journal's feed and not from its own commit.";
 }
 

@@ -153,6 +153,15 @@ impl AsShape for Vec<NamedNamespace> {
     }
 }
 
+impl Channels {
+    /// Names of the namespaces whose channels are kept in the journal; what has no namespace is `without_namespace`.
+    pub fn durable_namespaces(&self) -> Vec<&str> {
+        let named = self.namespaces.iter().map(|it| (it.name.as_str(), it.options.durable));
+        let all = [("without_namespace", self.without_namespace.durable)].into_iter().chain(named);
+        all.filter_map(|(name, durable)| durable.then_some(name)).collect()
+    }
+}
+
 impl Namespace {
     /// Durable, recoverable and open to every user: what channels without a namespace are.
     pub fn open() -> Self {

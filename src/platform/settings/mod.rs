@@ -13,6 +13,7 @@ mod postgres;
 mod print;
 mod problem;
 mod process;
+mod redis;
 mod section;
 mod token;
 mod value;
@@ -30,6 +31,7 @@ pub use postgres::Postgres;
 pub use print::{default_file, effective};
 pub use problem::{BadSettings, Origin, Problem};
 pub use process::{Log, Shutdown};
+pub use redis::Redis;
 pub use token::{SubscriptionToken, Token};
 
 use std::path::{Path, PathBuf};
@@ -59,6 +61,8 @@ section! {
         pub journal: Journal = Journal::default(),
         /// Where several nodes keep them together.
         pub postgres: Postgres = Postgres::default(),
+        /// How nodes hear each other.
+        pub redis: Redis = Redis::default(),
         /// The way out.
         pub shutdown: Shutdown = Shutdown::default(),
         /// Log lines.
@@ -129,6 +133,21 @@ fn check_together(settings: &Settings, wrong: &mut Wrong) {
         settings.postgres.url.is_empty() || lacking.is_empty(),
         "postgres.url",
         format!("nothing, or beside it {}: each node generates others", lacking.join(" and ")),
+    );
+    wrong.unless(
+        settings.redis.url.is_empty() || lacking.is_empty(),
+        "redis.url",
+        format!("nothing, or beside it {}: each node generates others", lacking.join(" and ")),
+    );
+    // Each node would keep a journal of its own, and never hear what stands in those of others.
+    let durable = settings.channel.durable_namespaces();
+    wrong.unless(
+        settings.redis.url.is_empty() || !settings.postgres.url.is_empty() || durable.is_empty(),
+        "redis.url",
+        format!(
+            "nothing, or beside it postgres.url, or no durable channels: {} have `durable = true`",
+            durable.join(", ")
+        ),
     );
     let personal = &settings.client.subscribe_to_user_personal_channel;
     let name = &personal.personal_channel_namespace;

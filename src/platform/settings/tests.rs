@@ -292,6 +292,8 @@ fn every_setting_is_read_by_something() {
         ("url", "options"),
         ("connect_timeout", "options"),
         ("statement_timeout", "options"),
+        ("answer_timeout", "options"),
+        ("ca_file", "options"),
         ("address", "socket_address"),
         ("port", "socket_address"),
         ("allowed_delta_types", "allows_fossil"),

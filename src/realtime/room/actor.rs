@@ -3,6 +3,7 @@
 mod arriving;
 mod comparing;
 mod entering;
+mod listening;
 mod publishing;
 mod reading;
 mod sleeping;
@@ -46,6 +47,10 @@ pub struct Room {
     pause: Duration,
     /// Each of them will be told; survives a restart as the journal's word does.
     appends_under_way: usize,
+    /// How the room hears what other nodes say.
+    ears: Ears,
+    /// Who comes before they are open, to a channel without a history.
+    at_the_door: Vec<Subscribe>,
     /// Something was published since the last tick.
     busy: bool,
     /// A hub refused a delivery; positions will be compared soon.
@@ -53,6 +58,17 @@ pub struct Room {
     /// A tick will come.
     will_wake: bool,
     closing: bool,
+}
+
+/// Whether other nodes are listened to.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+enum Ears {
+    /// Nobody is here for whom it would be.
+    #[default]
+    Closed,
+    /// The bridge was asked to, and will say so in any case.
+    Opening,
+    Open,
 }
 
 impl Room {
@@ -63,9 +79,13 @@ impl Room {
         home: WorkerIndex,
         ctx: &mut Context<Self>,
     ) -> Self {
+        let mut flow = Flow::new(channel.clone(), house.ring_bytes, house.recovery);
+        if house.bridge().is_some() {
+            flow.deafen();
+        }
         Self {
             rules: house.rules(&channel),
-            flow: Flow::new(channel.clone(), house.ring_bytes, house.recovery),
+            flow,
             told: ctx.address().recipient(),
             house,
             channel,
@@ -74,6 +94,8 @@ impl Room {
             people: People::default(),
             pause: FIRST_PAUSE,
             appends_under_way: 0,
+            ears: Ears::default(),
+            at_the_door: Vec::new(),
             busy: false,
             compares_soon: false,
             will_wake: false,
@@ -96,6 +118,7 @@ impl Actor for Room {
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
+        self.close_ears();
         self.house.gone(&self.channel, self.life);
     }
 }
@@ -136,6 +159,7 @@ impl Handler<Request> for Room {
             Request::Census(census) => self.recount(&census),
             Request::Removed => self.flow.removed(),
             Request::Arrived(arrived) => self.arrived(arrived, ctx),
+            Request::Listening => self.listening(ctx),
             Request::Missed => self.missed(ctx),
             Request::Tick => self.tick(ctx),
             #[cfg(test)]

@@ -36,11 +36,22 @@ pub struct Flow<C> {
     delivered: Option<Position>,
     /// Members that come in once the room knows where it stands, or what they missed.
     waiting: VecDeque<Waiting<C>>,
+    /// Whether what other nodes say is heard.
+    hearing: Hearing,
     /// A page is being read. Its task outlives a restart of the room, and so does this.
     reading: bool,
     /// The page under way may show what was removed since.
     distrusts_page: bool,
     steps: VecDeque<Step<C>>,
+}
+
+/// Whether a room knows what other nodes say in its channel. While it does not nobody enters: where it stands is old.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Hearing {
+    No,
+    /// It does from now on; what was said before the journal knows, and has not told yet.
+    FromNowOn,
+    Yes,
 }
 
 /// A member that is not in yet.
@@ -63,6 +74,7 @@ impl<C> Flow<C> {
             ring: Ring::new(ring_bytes),
             delivered: None,
             waiting: VecDeque::new(),
+            hearing: Hearing::Yes,
             reading: false,
             distrusts_page: false,
             steps: VecDeque::new(),
@@ -135,6 +147,23 @@ impl<C> Flow<C> {
         self.door.doubt();
     }
 
+    /// Nobody tells any more what other nodes say. False if it can't be so now: somebody waits, or a page is read.
+    pub fn deafen(&mut self) -> bool {
+        let may = self.is_idle();
+        if may {
+            self.hearing = Hearing::No;
+        }
+        may
+    }
+
+    /// What other nodes say is heard from now on: what they said before is looked up, and then people get in.
+    pub fn hear(&mut self) {
+        if self.hearing == Hearing::No {
+            self.hearing = Hearing::FromNowOn;
+            self.door.doubt();
+        }
+    }
+
     /// Goes to all members, and whatever it says, it has a place in the history only if it came through the door.
     pub fn deliver(&mut self, publication: Arc<Publication>, now: Instant) {
         let epoch = self.door.at().map_or_else(Epoch::default, |at| at.epoch.clone());
@@ -198,7 +227,8 @@ impl<C> Flow<C> {
 
     /// Answers a member from the room's memory, or lets it wait.
     fn consider(&mut self, mut waiting: Waiting<C>) {
-        let Some(at) = self.door.at() else { return self.waiting.push_back(waiting) };
+        let at = self.door.at().filter(|_| self.hearing == Hearing::Yes);
+        let Some(at) = at else { return self.waiting.push_back(waiting) };
         waiting.aim(at);
         match &waiting.stood {
             None => {
@@ -228,7 +258,7 @@ impl<C> Flow<C> {
     /// What to ask the journal for: first what the room needs itself, then what those who wait do, from the one who
     /// missed most, since its page serves the others. None if nothing is needed, or a page is under way.
     pub fn wants(&self) -> Option<Asked> {
-        if self.reading {
+        if self.reading || self.hearing == Hearing::No {
             return None;
         }
         if self.door.is_behind() {
@@ -256,6 +286,7 @@ impl<C> Flow<C> {
     /// The page that was asked for. Every page goes through the door, whatever it was asked for.
     pub fn page(&mut self, asked: Asked, mut page: Page, now: Instant) {
         self.reading = false;
+        self.hearing = Hearing::Yes;
         if page.top == 0 && mutant!(EpochDrawnByTheRoom) {
             page.epoch = Epoch::new("drawn");
         }

@@ -14,7 +14,7 @@ use super::{
     actor::Room,
     catch_up::Limits,
     hub::{Hub, ToHub},
-    request::{Arrived, Leave, PresenceStats, Request},
+    request::{Leave, PresenceStats, Request},
     scales::Scales,
     seat::WorkerIndex,
 };
@@ -23,6 +23,7 @@ use crate::{
     platform::metrics::Metrics,
     protocol::reply::PresenceResult,
     realtime::{
+        bridge::{Arrived, BridgeHandle},
         directory::{Absent, Directory, Full, Life},
         journal::{Unavailable, writer::JournalHandle},
         namespace::Storage,
@@ -104,6 +105,8 @@ pub struct House {
     workers: OnceLock<Vec<Worker>>,
     rules_of: RulesOf,
     journals: Journals,
+    /// To other nodes; none where there are none, or only the journal's feed tells of them.
+    bridge: Option<BridgeHandle>,
     pub(super) metrics: Arc<Metrics>,
     /// Rooms that missed something and have not looked yet: one word each is in their mailboxes.
     misses: Mutex<HashSet<Channel>>,
@@ -125,6 +128,7 @@ impl House {
     pub fn new(
         rules_of: RulesOf,
         journals: Journals,
+        bridge: Option<BridgeHandle>,
         metrics: Arc<Metrics>,
         recovery: Limits,
         ring_bytes: usize,
@@ -134,6 +138,7 @@ impl House {
             workers: OnceLock::new(),
             rules_of,
             journals,
+            bridge,
             metrics,
             misses: Mutex::default(),
             scales: Arc::default(),
@@ -152,6 +157,16 @@ impl House {
         {
             self.missed(channel);
         }
+    }
+
+    /// The way to other nodes.
+    pub(super) fn bridge(&self) -> Option<&BridgeHandle> {
+        self.bridge.as_ref()
+    }
+
+    /// What other nodes say in a channel is heard from now on.
+    pub fn listening(&self, channel: &Channel) {
+        self.tell(channel, Request::Listening);
     }
 
     /// Something that other nodes committed may not have reached the room: it looks into the journal.

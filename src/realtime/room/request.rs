@@ -7,8 +7,11 @@ use tokio::sync::oneshot;
 
 use super::seat::{Identity, SeatId, SubscriptionNumber, Told, Wishes, WorkerIndex};
 use crate::{
-    protocol::{Payload, Position, Publication, push::Event, reply::PresenceResult},
-    realtime::journal::{Appended, Key, Page, Unavailable, Version, writer::Answer},
+    protocol::{Payload, Position, Publication, reply::PresenceResult},
+    realtime::{
+        bridge::Arrived,
+        journal::{Appended, Key, Page, Unavailable, Version, writer::Answer},
+    },
 };
 
 /// Everything that the outside asks of a room.
@@ -30,6 +33,8 @@ pub enum Request {
     Removed,
     /// Another node said something, or is known to have.
     Arrived(Arrived),
+    /// What other nodes say is heard from now on.
+    Listening,
     /// Something of other nodes did not get through to this room.
     Missed,
     /// Time to look after itself.
@@ -70,17 +75,6 @@ pub struct Publish {
     /// Deliver without a place in history, even if the channel has one.
     pub skip_history: bool,
     pub answer: Answer,
-}
-
-/// What came from another node.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Arrived {
-    /// It stands there in the journal that all nodes share. None: only that much is known.
-    Committed(Position, Option<Arc<Publication>>),
-    /// It has no place that all nodes agree on. `keep`: it goes into this node's own history, if the channel has one.
-    Said { publication: Arc<Publication>, keep: bool },
-    /// Somebody joined or left over there.
-    Event(Event),
 }
 
 /// How many are in a channel.

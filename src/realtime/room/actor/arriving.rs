@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Instant};
 
 use actix::Context;
 
-use super::{super::request::Arrived, Room};
+use super::Room;
 use crate::{
     protocol::{Position, Publication},
     realtime::{
+        bridge::Arrived,
         journal::{Append, writer::Answer},
         namespace::Storage,
     },

@@ -21,11 +21,15 @@ use crate::{
         refusal::Refusal,
         reply::{RecoveredPublication, SubscribeResult},
     },
-    realtime::namespace::Storage,
+    realtime::{bridge::Arrived, namespace::Storage},
 };
 
 impl Room {
     pub(super) fn subscribe(&mut self, mut ask: Box<Subscribe>, ctx: &mut Context<Self>) {
+        let is_heard = self.open_ears();
+        if self.rules.storage == Storage::None && !is_heard {
+            return self.at_the_door.push(*ask);
+        }
         let stood = ask.recover.take();
         if self.rules.storage == Storage::None {
             return self.let_in(*ask, stood, Position::default(), None);
@@ -106,7 +110,7 @@ impl Room {
             Enter { channel: self.channel.clone(), who, wishes, position: at.offset, result, told };
         self.house.must_tell(worker, ToHub::Enter(Box::new(enter)));
         if announced.join_leave {
-            self.announce(Event::Join(info));
+            self.announce_everywhere(Event::Join(info));
         }
     }
 
@@ -123,14 +127,22 @@ impl Room {
     pub(super) fn leave(&mut self, leave: Leave) {
         let is_it = |who: &Identity| who.seat == leave.seat && who.number == leave.number;
         self.flow.leave(|ask| is_it(&ask.who));
+        self.at_the_door.retain(|ask| !is_it(&ask.who));
         let left = self.people.leave(leave.seat, leave.number);
         let worker = leave.seat.worker();
         self.house.must_tell(worker, ToHub::Leave { channel: self.channel.clone(), leave });
         if let Some((info, announced)) = left
             && announced.join_leave
         {
-            self.announce(Event::Leave(info));
+            self.announce_everywhere(Event::Leave(info));
         }
+    }
+
+    fn announce_everywhere(&self, event: Event) {
+        if let Some(bridge) = self.house.bridge() {
+            bridge.mirror(&self.channel, &Arrived::Event(event.clone()));
+        }
+        self.announce(event);
     }
 
     /// To the members of this node who asked.

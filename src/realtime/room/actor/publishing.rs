@@ -20,9 +20,13 @@ use crate::{
     fail_point,
     platform::mutant::mutant,
     protocol::{Position, Publication},
-    realtime::journal::{
-        Append, AppendError, Appended,
-        writer::{Answer, Committed},
+    realtime::{
+        bridge::Arrived,
+        journal::{
+            Append, AppendError, Appended,
+            writer::{Answer, Committed},
+        },
+        namespace::Storage,
     },
 };
 
@@ -36,8 +40,13 @@ impl Room {
         let Some(journal) = self.journal().filter(|_| !skip_history) else {
             answer.give(Ok(unnumbered()));
             // Nobody can claim a place for it, whoever filled the field.
-            let publication = Publication { offset: 0, ..Arc::unwrap_or_clone(publication) };
-            self.flow.deliver(Arc::new(publication), Instant::now());
+            let publication =
+                Arc::new(Publication { offset: 0, ..Arc::unwrap_or_clone(publication) });
+            if let Some(bridge) = self.house.bridge() {
+                let said = Arrived::Said { publication: publication.clone(), keep: false };
+                bridge.mirror(&self.channel, &said);
+            }
+            self.flow.deliver(publication, Instant::now());
             return self.carry_out(ctx);
         };
         let early = mutant!(DeliveredBeforeCommit).then(|| (*publication).clone());
@@ -45,6 +54,7 @@ impl Room {
             true => self.passed_on(answer, ctx),
             false => answer,
         };
+        let answer = self.mirrored(answer, &publication);
         let append = Append { channel: self.channel.clone(), publication, key, version };
         if journal.append(append, answer, self.told.clone()).is_ok() {
             self.appends_under_way += 1;
@@ -54,6 +64,27 @@ impl Room {
             self.flow.deliver(Arc::new(Publication { offset, ..early }), Instant::now());
             self.carry_out(ctx);
         }
+    }
+
+    /// An answer that tells other nodes, too: on the writer's thread, as soon as it is committed.
+    fn mirrored(&self, answer: Answer, publication: &Arc<Publication>) -> Answer {
+        let Some(bridge) = self.house.bridge().cloned() else { return answer };
+        let (channel, publication) = (self.channel.clone(), publication.clone());
+        let is_shared = self.rules.storage == Storage::Durable;
+        Answer::new(move |result| {
+            if let Ok(Appended::New(at)) = &result {
+                let what = match is_shared {
+                    true => {
+                        let publication = Publication::clone(&publication);
+                        let publication = Publication { offset: at.offset, ..publication };
+                        Arrived::Committed(at.clone(), Some(Arc::new(publication)))
+                    }
+                    false => Arrived::Said { publication, keep: true },
+                };
+                bridge.mirror(&channel, &what);
+            }
+            answer.give(result);
+        })
     }
 
     pub(super) fn committed(&mut self, committed: Committed, ctx: &mut Context<Self>) {

@@ -11,6 +11,7 @@ use crate::{fail_point, platform::mutant::mutant};
 impl Room {
     fn is_idle(&self) -> bool {
         self.people.is_empty()
+            && self.at_the_door.is_empty()
             && self.flow.is_idle()
             && (self.appends_under_way == 0 || mutant!(ClosesWithACommitUnderWay))
     }
@@ -34,6 +35,7 @@ impl Room {
             self.end_later(ctx);
             return;
         }
+        self.rest_ears(was_busy, ctx);
         self.count_again();
         for worker in self.people.workers() {
             self.compare(worker);

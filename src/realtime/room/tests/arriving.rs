@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     protocol::{Position, Publication},
-    realtime::room::request::Arrived,
+    realtime::bridge::Arrived,
 };
 
 /// Committed by another node, without a word to this one.

@@ -230,6 +230,7 @@ impl Stage {
         let house = House::new(
             Box::new(move |_| rules),
             Journals { durable: start(), memory: start() },
+            None,
             Arc::new(metrics),
             Limits { publications: 300, bytes: 512 * 1024 },
             ring_bytes,

@@ -47,6 +47,12 @@ impl Member {
         }
     }
 
+    /// Hears what is missing up to `offset`.
+    #[track_caller]
+    pub fn hear_the_rest(&mut self, offset: u64) {
+        self.hear((offset - self.offset) as usize);
+    }
+
     /// Hears everything up to `offset`. Sent away to come back, it enters again on the same connection, as an SDK does.
     /// Returns how often that was.
     #[cfg(feature = "failpoints")]

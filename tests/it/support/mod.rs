@@ -1,6 +1,7 @@
 //! What the tests stand on: a node in a process of its own, a client that can misbehave, tokens.
 
 mod client;
+mod cluster;
 mod crowd;
 mod http;
 mod member;
@@ -12,6 +13,7 @@ mod token;
 mod wait;
 
 pub use client::Client;
+pub use cluster::Cluster;
 pub use crowd::{Crowd, Person};
 pub use http::{Answer, request};
 pub use member::Member;

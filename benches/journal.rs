@@ -84,7 +84,12 @@ impl Bench {
             version: None,
         });
         self.seq += 1;
-        let batch = Batch { writer: self.writer, seq: self.seq, appends: appends.collect() };
+        let batch = Batch {
+            writer: self.writer,
+            seq: self.seq,
+            appends: appends.collect(),
+            notes: Vec::new(),
+        };
         let journal = self.journal.as_ref().expect("open");
         self.runtime.block_on(journal.append(batch)).expect("a commit");
     }

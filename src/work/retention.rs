@@ -189,8 +189,12 @@ mod tests {
             key: None,
             version: None,
         };
-        let batch =
-            Batch { writer: WriterId(uuid::Uuid::new_v4()), seq: 1, appends: vec![append; 9] };
+        let batch = Batch {
+            writer: WriterId(uuid::Uuid::new_v4()),
+            seq: 1,
+            appends: vec![append; 9],
+            notes: vec![],
+        };
         journal.append(batch).await.unwrap();
         tight.store(true, std::sync::atomic::Ordering::SeqCst);
         let here = Arbiter::current();

@@ -82,6 +82,8 @@ create table journal_feed (
     odd_ordinals integer[] not null,
     odd_kinds smallint[] not null,
     odd_positions bigint[] not null,
+    -- What the node says to all that follow; a batch may hold nothing else.
+    notes bytea[] not null,
     primary key (writer, seq)
 );
 create index journal_feed_at on journal_feed (at, seq);
@@ -121,7 +123,8 @@ end
 $$;
 
 -- Appends one batch. p_names: its channels, each once, in the order of their bytes; p_heads: for each
--- append the place of its channel there. The other arrays have an element an append, null for what it lacks.
+-- append the place of its channel there. p_notes: any number of notes, kept as they are. The other arrays have an
+-- element an append, null for what it lacks.
 --
 -- Returns four numbers an append: its ordinal from 0, what became of it (0 new, 1 duplicate, 2 key reused,
 -- 3 superseded), the offset, the life of its channel. Raises if the writer may not append this batch.
@@ -141,7 +144,8 @@ create function journal_append_v1(
     p_clients text[],
     p_conn_infos bytea[],
     p_chan_infos bytea[],
-    p_tags text[]
+    p_tags text[],
+    p_notes bytea[]
 ) returns bigint[]
 language plpgsql volatile as $$
 declare
@@ -276,9 +280,9 @@ begin
         from unnest(v_ids, v_tops, v_times, v_version_numbers, v_version_epochs, v_fresh)
             as t(id, top, at, version_number, version_epoch, fresh)
         where c.id = t.id and t.fresh > 0;
-    insert into journal_feed (writer, seq, at, channels, tops, heads, odd_ordinals, odd_kinds, odd_positions)
+    insert into journal_feed (writer, seq, at, channels, tops, heads, odd_ordinals, odd_kinds, odd_positions, notes)
         values (v_writer.id, p_seq, greatest(v_writer.at, v_now), v_ids, v_fresh, p_heads, v_odd_ordinals,
-                v_odd_kinds, v_odd_positions);
+                v_odd_kinds, v_odd_positions, p_notes);
     update journal_writers set seq = p_seq, at = greatest(at, v_now) where id = v_writer.id;
     return v_results;
 end

@@ -60,6 +60,9 @@ contract! {
         changes_name_each_head_once,
         changes_of_several_writers_are_merged,
         a_writer_that_was_silent_is_heard_behind_a_busier_one,
+        notes_are_heard_in_order_with_and_without_appends,
+        who_begins_at_the_present_hears_only_what_follows,
+        heads_say_where_channels_stand,
         who_was_away_too_long_sees_a_hole,
         settle_tells_what_a_batch_did,
         settle_closes_a_writer_that_did_not_commit,
@@ -75,6 +78,7 @@ contract! {
         three_lanes_number_shared_channels_without_gap_or_doublet,
         three_lanes_share_keys,
         what_one_instance_commits_the_other_one_reads_and_follows,
+        what_one_instance_notes_the_other_one_hears,
         a_batch_is_settled_by_whoever_asks,
         trimming_and_appending_do_not_hurt_each_other;
 }

@@ -7,11 +7,13 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     ops::Bound,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use bytes::Bytes;
+
 use super::{
-    Append, AppendError, Appended, Batch, Changes, Clock, Cursor, FEED_PAGE, Journal, Page,
+    Append, AppendError, Appended, Batch, Changes, Clock, Cursor, FEED_PAGE, Journal, Noted, Page,
     Pending, Range, RetentionOf, Settled, Trimmed, Unavailable, WriterId,
     numbering::{self, Digest, FEED_TTL, KEY_TTL, Known, Verdict},
     system_clock,
@@ -38,7 +40,7 @@ pub struct MemoryJournal {
 
 #[derive(Default)]
 struct State {
-    generation: String,
+    generation: Arc<str>,
     streams: BTreeMap<Channel, Stream>,
     lives: HashMap<u64, u64>,
     keys: HashMap<(Channel, Digest), Known>,
@@ -61,6 +63,7 @@ struct FeedRow {
     at: u64,
     results: Vec<Appended>,
     heads: Vec<(Channel, u64)>,
+    notes: Vec<Bytes>,
 }
 
 impl MemoryJournal {
@@ -71,7 +74,7 @@ impl MemoryJournal {
 
     /// The same by another clock.
     pub fn with_clock(retention: RetentionOf, clock: Clock) -> Self {
-        let state = State { generation: numbering::new_generation(), ..State::default() };
+        let state = State { generation: numbering::new_generation().into(), ..State::default() };
         Self { state: Mutex::new(state), retention, clock }
     }
 
@@ -95,6 +98,17 @@ impl Journal for MemoryJournal {
     fn changes(&self, cursor: Cursor) -> Pending<'_, Result<Changes, Unavailable>> {
         let changes = self.state().changes(cursor);
         Box::pin(std::future::ready(Ok(changes)))
+    }
+
+    fn cursor(&self) -> Pending<'_, Result<Cursor, Unavailable>> {
+        let cursor = self.state().writers.iter().map(|(id, writer)| (*id, writer.seq)).collect();
+        Box::pin(std::future::ready(Ok(Cursor(cursor))))
+    }
+
+    fn heads(&self, channels: Vec<Channel>) -> Pending<'_, Result<Vec<Position>, Unavailable>> {
+        let state = self.state();
+        let heads = channels.iter().map(|channel| state.head(channel)).collect();
+        Box::pin(std::future::ready(Ok(heads)))
     }
 
     fn settle(&self, writer: WriterId, seq: u64) -> Pending<'_, Result<Settled, Unavailable>> {
@@ -141,7 +155,8 @@ impl State {
         let writer = self.writers.entry(batch.writer).or_default();
         writer.seq = batch.seq;
         let heads = heads.into_iter().collect();
-        writer.rows.push_back(FeedRow { seq: batch.seq, at: now, results: results.clone(), heads });
+        let (seq, at, notes) = (batch.seq, now, batch.notes);
+        writer.rows.push_back(FeedRow { seq, at, results: results.clone(), heads, notes });
         if writer.rows.len() > FEED_ROWS {
             writer.rows.pop_front();
         }
@@ -181,9 +196,8 @@ impl State {
 
     fn read(&self, channel: &Channel, range: Range, retention: &RetentionOf, now: u64) -> Page {
         let Some(stream) = self.streams.get(&**channel) else {
-            let life = self.lives.get(&numbering::slot(channel)).copied().unwrap_or(0);
-            let epoch = numbering::epoch(&self.generation, life);
-            return Page { epoch, top: 0, publications: Vec::new() };
+            let Position { epoch, offset: top } = self.head(channel);
+            return Page { epoch, top, publications: Vec::new() };
         };
         let window = range.window(stream.floor(&retention(channel), now), stream.head.top);
         let mut budget = range.budget();
@@ -204,8 +218,19 @@ impl State {
         Page { epoch: stream.epoch.clone(), top: stream.head.top, publications }
     }
 
+    fn head(&self, channel: &Channel) -> Position {
+        match self.streams.get(&**channel) {
+            Some(stream) => Position { epoch: stream.epoch.clone(), offset: stream.head.top },
+            None => {
+                let life = self.lives.get(&numbering::slot(channel)).copied().unwrap_or(0);
+                Position { epoch: numbering::epoch(&self.generation, life), offset: 0 }
+            }
+        }
+    }
+
     fn changes(&self, mut cursor: Cursor) -> Changes {
         let mut heads = BTreeMap::new();
+        let mut notes = Vec::new();
         let mut hole = false;
         for (&id, writer) in &self.writers {
             let seen = cursor.0.get(&id).copied().unwrap_or(0);
@@ -214,17 +239,20 @@ impl State {
             let mut last = if writer.rows.is_empty() { writer.seq } else { seen };
             for row in writer.rows.iter().filter(|row| row.seq > seen).take(FEED_PAGE) {
                 heads.extend(row.heads.iter().cloned());
+                let noted = |note: &Bytes| Noted { writer: id, seq: row.seq, note: note.clone() };
+                notes.extend(row.notes.iter().map(noted));
                 last = row.seq;
             }
             cursor.0.insert(id, last.max(seen));
         }
         cursor.0.retain(|id, _| self.writers.contains_key(id));
-        let heads = heads.into_keys().filter_map(|channel| {
-            let stream = self.streams.get(&channel)?;
-            let position = Position { epoch: stream.epoch.clone(), offset: stream.head.top };
-            Some((channel, position))
+        let heads = heads.into_keys().filter(|channel| self.streams.contains_key(&**channel));
+        let heads = heads.map(|channel| {
+            let position = self.head(&channel);
+            (channel, position)
         });
-        Changes { heads: heads.collect(), cursor, hole }
+        let generation = self.generation.clone();
+        Changes { heads: heads.collect(), notes, cursor, generation, hole }
     }
 
     fn settle(&mut self, id: WriterId, seq: u64) -> Result<Settled, Unavailable> {

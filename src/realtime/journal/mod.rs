@@ -5,6 +5,8 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
+use bytes::Bytes;
+
 use crate::{
     ids::Channel,
     protocol::{Epoch, Position, Publication},
@@ -40,11 +42,18 @@ pub trait Journal: Send + Sync + 'static {
     /// into the same slot was forgotten. All readers agree on it, and it never returns.)
     fn read(&self, channel: &Channel, range: Range) -> Pending<'_, Result<Page, Unavailable>>;
 
-    /// Heads of the channels that were appended to since `cursor`, by any writer of this store.
+    /// Heads of the channels that were appended to since `cursor`, by any writer of this store, and the
+    /// notes that came with these batches: those of a writer in the order of its batches.
     ///
-    /// At most [`FEED_PAGE`] batches of each writer in one answer: who is far behind asks again until
-    /// the cursor rests.
+    /// At most [`FEED_PAGE`] batches of each writer in one answer: who is far behind
+    /// ([`Cursor::is_far_from`]) asks again.
     fn changes(&self, cursor: Cursor) -> Pending<'_, Result<Changes, Unavailable>>;
+
+    /// Where the feed stands, in one snapshot: who begins here misses nothing that is committed after it.
+    fn cursor(&self) -> Pending<'_, Result<Cursor, Unavailable>>;
+
+    /// Where these channels stand, in their order and from one snapshot. At most [`HEADS_PAGE`] of them.
+    fn heads(&self, channels: Vec<Channel>) -> Pending<'_, Result<Vec<Position>, Unavailable>>;
 
     /// Whether the batch (writer, seq) was committed. If it was not, the writer is closed for good,
     /// so that the batch can't appear later: it goes on under a new [`WriterId`].
@@ -60,6 +69,12 @@ pub trait Journal: Send + Sync + 'static {
 
 /// Batches of one writer in one answer of [`Journal::changes`], at most.
 pub const FEED_PAGE: usize = 1_000;
+
+/// Channels that one [`Journal::heads`] asks for, at most: a few milliseconds of the store.
+pub const HEADS_PAGE: usize = 1_000;
+
+/// Bytes of one note, at most: it is kept for ten minutes and read by every node.
+pub const NOTE_BYTES: usize = 64 * 1024;
 
 /// The store's clock: milliseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -97,6 +112,9 @@ pub struct Batch {
     /// Starts at 1.
     pub seq: u64,
     pub appends: Vec<Append>,
+    /// What the node says to all that follow the feed; the journal does not know what it means. A batch
+    /// may hold nothing else.
+    pub notes: Vec<Bytes>,
 }
 
 /// One publication to append.
@@ -183,14 +201,34 @@ pub struct Page {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Cursor(pub std::collections::BTreeMap<WriterId, u64>);
 
+impl Cursor {
+    /// Whether an answer that led from `before` to here may have left something out.
+    pub fn is_far_from(&self, before: &Self) -> bool {
+        let page = FEED_PAGE as u64;
+        self.0.iter().any(|(id, seq)| seq - before.0.get(id).unwrap_or(&0).min(seq) >= page)
+    }
+}
+
 /// Answer of [`Journal::changes`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Changes {
     /// Highest position of each channel that changed.
     pub heads: Vec<(Channel, Position)>,
+    /// What came with the batches.
+    pub notes: Vec<Noted>,
     pub cursor: Cursor,
+    /// First half of every epoch. Another one than before: all positions of before mean nothing.
+    pub generation: Arc<str>,
     /// Some rows between the cursor and now are gone: compare every channel.
     pub hole: bool,
+}
+
+/// A note and the batch that it came with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Noted {
+    pub writer: WriterId,
+    pub seq: u64,
+    pub note: Bytes,
 }
 
 /// Answer of [`Journal::settle`].

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     ids::Channel,
     platform::postgres::{ConnectError, Engine, Options, migrate},
+    protocol::Position,
 };
 
 mod append;
@@ -148,6 +149,14 @@ impl Journal for PostgresJournal {
 
     fn changes(&self, cursor: Cursor) -> Pending<'_, Result<Changes, Unavailable>> {
         self.ask(|shared| Box::pin(async move { changes::changes(&shared, cursor).await }))
+    }
+
+    fn cursor(&self) -> Pending<'_, Result<Cursor, Unavailable>> {
+        self.ask(|shared| Box::pin(async move { changes::cursor(&shared).await }))
+    }
+
+    fn heads(&self, channels: Vec<Channel>) -> Pending<'_, Result<Vec<Position>, Unavailable>> {
+        self.ask(|shared| Box::pin(async move { changes::heads(&shared, channels).await }))
     }
 
     fn settle(&self, writer: WriterId, seq: u64) -> Pending<'_, Result<Settled, Unavailable>> {

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     ids::Channel,
     platform::database::{Database, OpenError},
+    protocol::Position,
 };
 
 mod append;
@@ -137,6 +138,17 @@ impl Journal for SqliteJournal {
         let generation = self.generation.clone();
         self.readers.ask(move |connection| {
             connection.transaction(|connection| feed::changes(connection, &generation, cursor))
+        })
+    }
+
+    fn cursor(&self) -> Pending<'_, Result<Cursor, Unavailable>> {
+        self.readers.ask(|connection| connection.transaction(feed::cursor))
+    }
+
+    fn heads(&self, channels: Vec<Channel>) -> Pending<'_, Result<Vec<Position>, Unavailable>> {
+        let generation = self.generation.clone();
+        self.readers.ask(move |connection| {
+            connection.transaction(|connection| read::heads(connection, &generation, &channels))
         })
     }
 

@@ -17,12 +17,15 @@ use crate::{fail_point, platform::mutant::mutant};
 
 mod errands;
 mod handle;
+mod note;
 #[cfg(test)]
 mod tests;
 mod ticket;
 
 use errands::{BatchDone, BatchName, BatchSettled};
 pub use handle::{JournalHandle, Overloaded};
+use note::NoteTicket;
+pub use note::Place;
 use ticket::Ticket;
 pub use ticket::{Answer, Committed};
 
@@ -31,6 +34,9 @@ const BATCH: usize = 1024;
 
 /// Bytes of data in one commit, at most: what a disk of 100 MB/s writes in 40 ms. One publication always fits.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes of notes in one commit, at most; one note always fits.
+const BATCH_NOTES: usize = 256 * 1024;
 
 /// How often those who wait are looked at.
 const TICK: Duration = Duration::from_millis(250);
@@ -83,6 +89,7 @@ pub(super) struct JournalWriter {
     /// The last batch of this id that was committed.
     seq: u64,
     waiting: VecDeque<Ticket>,
+    notes: VecDeque<NoteTicket>,
     flight: Option<Flight>,
     flushes: Vec<oneshot::Sender<()>>,
 }
@@ -91,6 +98,7 @@ pub(super) struct JournalWriter {
 struct Flight {
     name: BatchName,
     tickets: VecDeque<Ticket>,
+    notes: VecDeque<NoteTicket>,
     fate: Fate,
 }
 
@@ -99,8 +107,8 @@ enum Fate {
     UnderWay,
     /// The journal could not say; it is asked until it can.
     Unknown,
-    /// As many results as tickets.
-    Known(VecDeque<Result<Appended, AppendError>>),
+    /// As many results as tickets, or why there are none.
+    Known(Result<VecDeque<Appended>, AppendError>),
 }
 
 /// One more publication.
@@ -129,6 +137,7 @@ impl JournalWriter {
             id: WriterId(uuid::Uuid::new_v4()),
             seq: 0,
             waiting: VecDeque::new(),
+            notes: VecDeque::new(),
             flight: None,
             flushes: Vec::new(),
         }
@@ -139,24 +148,22 @@ impl JournalWriter {
         if self.flight.is_some() {
             return;
         }
-        if self.waiting.is_empty() {
+        if self.waiting.is_empty() && self.notes.is_empty() {
             for flush in self.flushes.drain(..) {
                 // Who asked may have given up.
                 let _ = flush.send(());
             }
             return;
         }
-        let mut bytes = 0;
-        let fits = |ticket: &&Ticket| {
-            bytes += ticket.bytes();
-            bytes <= BATCH_BYTES
-        };
-        let count = self.waiting.iter().take(BATCH).take_while(fits).count().max(1);
-        let tickets: VecDeque<Ticket> = self.waiting.drain(..count).collect();
+        let fits = fitting(self.waiting.iter().take(BATCH).map(Ticket::bytes), BATCH_BYTES);
+        let tickets: VecDeque<Ticket> = self.waiting.drain(..fits).collect();
         let appends = tickets.iter().map(Ticket::append).collect();
+        let fits = fitting(self.notes.iter().map(|ticket| ticket.note().len()), BATCH_NOTES);
+        let noted: VecDeque<NoteTicket> = self.notes.drain(..fits).collect();
+        let notes = noted.iter().map(NoteTicket::note).collect();
         let name = BatchName { writer: self.id, seq: self.seq + 1 };
-        self.flight = Some(Flight { name, tickets, fate: Fate::UnderWay });
-        let batch = Batch { writer: name.writer, seq: name.seq, appends };
+        self.flight = Some(Flight { name, tickets, notes: noted, fate: Fate::UnderWay });
+        let batch = Batch { writer: name.writer, seq: name.seq, appends, notes };
         actix_rt::spawn(errands::commit(
             self.journal.clone(),
             batch,
@@ -175,24 +182,27 @@ impl JournalWriter {
 
     /// The fate of the batch under way is known. It is stored before the first is told, so that a
     /// panic half way through leaves the others to be told.
-    fn known(&mut self, results: VecDeque<Result<Appended, AppendError>>, me: &Addr<Self>) {
+    fn known(&mut self, results: Result<Vec<Appended>, AppendError>, me: &Addr<Self>) {
         if let Some(flight) = &mut self.flight {
-            flight.fate = Fate::Known(results);
+            flight.fate = Fate::Known(results.map(Into::into));
         }
         self.tell(me);
     }
 
-    fn known_for_all(&mut self, error: &AppendError, me: &Addr<Self>) {
-        let count = self.flight.as_ref().map_or(0, |flight| flight.tickets.len());
-        self.known((0..count).map(|_| Err(error.clone())).collect(), me);
-    }
-
     /// Tells everybody of the batch under way, and goes on.
     fn tell(&mut self, me: &Addr<Self>) {
-        if let Some(Flight { tickets, fate: Fate::Known(results), .. }) = &mut self.flight {
+        if let Some(Flight { name, tickets, notes, fate: Fate::Known(results) }) = &mut self.flight
+        {
             while let Some(ticket) = tickets.pop_front() {
-                let lost = || Err(AppendError::Unknown("the journal left this one out".into()));
-                ticket.settle(results.pop_front().unwrap_or_else(lost));
+                let lost = || AppendError::Unknown("the journal left this one out".into());
+                ticket.settle(match results {
+                    Ok(results) => results.pop_front().ok_or_else(lost),
+                    Err(why) => Err(why.clone()),
+                });
+            }
+            let place = results.as_ref().map(|_| (name.writer, name.seq));
+            while let Some(mut note) = notes.pop_front() {
+                note.settle(place.map_err(Clone::clone));
             }
             self.flight = None;
             fail_point!("writer.replied");
@@ -245,6 +255,15 @@ impl Handler<Queue> for JournalWriter {
     }
 }
 
+impl Handler<NoteTicket> for JournalWriter {
+    type Result = ();
+
+    fn handle(&mut self, note: NoteTicket, ctx: &mut Self::Context) {
+        self.notes.push_back(note);
+        self.go_on(&ctx.address());
+    }
+}
+
 impl Handler<BatchDone> for JournalWriter {
     type Result = ();
 
@@ -254,13 +273,15 @@ impl Handler<BatchDone> for JournalWriter {
         }
         match done.result {
             Ok(results) => {
-                fail_point!("append.committed");
-                (self.observer.batch_size)(results.len());
+                if !results.is_empty() {
+                    fail_point!("append.committed");
+                    (self.observer.batch_size)(results.len());
+                }
                 (self.observer.commit_seconds)(done.took.as_secs_f64());
                 if self.id == done.name.writer {
                     self.seq = done.name.seq;
                 }
-                self.known(results.into_iter().map(Ok).collect(), &ctx.address());
+                self.known(Ok(results), &ctx.address());
             }
             Err(AppendError::Unknown(why)) => {
                 log::warn!("a commit has an unknown fate: {why}");
@@ -269,6 +290,7 @@ impl Handler<BatchDone> for JournalWriter {
                     && let Some(flight) = self.flight.take()
                 {
                     self.waiting.extend(flight.tickets);
+                    self.notes.extend(flight.notes);
                     self.new_id();
                     return self.go_on(&ctx.address());
                 }
@@ -277,7 +299,7 @@ impl Handler<BatchDone> for JournalWriter {
             Err(refused) => {
                 (self.observer.refused)();
                 self.new_id();
-                self.known_for_all(&refused, &ctx.address());
+                self.known(Err(refused), &ctx.address());
             }
         }
     }
@@ -293,11 +315,11 @@ impl Handler<BatchSettled> for JournalWriter {
         self.new_id();
         match settled.settled {
             Settled::Happened(results) => {
-                self.known(results.into_iter().map(Ok).collect(), &ctx.address());
+                self.known(Ok(results), &ctx.address());
             }
             Settled::Never => {
                 let why = "the journal could not commit it; try again".to_owned();
-                self.known_for_all(&AppendError::Refused(why), &ctx.address());
+                self.known(Err(AppendError::Refused(why)), &ctx.address());
             }
         }
     }
@@ -323,10 +345,32 @@ impl Handler<Tick> for JournalWriter {
                 ticket.settle(Err(AppendError::Refused(why)));
             }
         }
+        while self.notes.front().is_some_and(|note| note.waited(now) >= patience) {
+            if let Some(mut note) = self.notes.pop_front() {
+                let why = "the journal does not keep up; try again".to_owned();
+                note.settle(Err(AppendError::Refused(why)));
+            }
+        }
         for ticket in self.flight.iter_mut().flat_map(|flight| &mut flight.tickets) {
             if ticket.waited(now) >= patience {
                 ticket.give_up("the journal has not answered yet: it may or may not be appended");
             }
         }
+        for note in self.flight.iter_mut().flat_map(|flight| &mut flight.notes) {
+            if note.waited(now) >= patience {
+                let why = "the journal has not answered yet: it may or may not be noted".to_owned();
+                note.settle(Err(AppendError::Unknown(why)));
+            }
+        }
     }
+}
+
+/// How many of the first fit together; the first always does.
+fn fitting(sizes: impl Iterator<Item = usize>, most: usize) -> usize {
+    let mut sum = 0;
+    let fits = |(n, size): &(usize, usize)| {
+        sum += size;
+        *n == 0 || sum <= most
+    };
+    sizes.enumerate().take_while(fits).count()
 }

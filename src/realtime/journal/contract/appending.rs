@@ -33,11 +33,13 @@ pub async fn a_batch_out_of_turn_changes_nothing(it: Fixture) {
     let mut lane = Lane::new(&it.journal);
     lane.one(append("a", "1")).await;
     for seq in [0, 1, 3, u64::MAX] {
-        let batch = Batch { writer: lane.writer, seq, appends: vec![append("a", "no")] };
+        let batch =
+            Batch { writer: lane.writer, seq, appends: vec![append("a", "no")], notes: vec![] };
         let refused = it.journal.append(batch).await;
         assert!(matches!(refused, Err(AppendError::Refused(_))), "{seq}: {refused:?}");
     }
-    let batch = Batch { writer: WriterId(uuid::Uuid::new_v4()), seq: 2, appends: Vec::new() };
+    let batch =
+        Batch { writer: WriterId(uuid::Uuid::new_v4()), seq: 2, appends: vec![], notes: vec![] };
     assert!(it.journal.append(batch).await.is_err(), "the first batch of a writer is 1");
     assert_eq!(new(&lane.one(append("a", "2")).await), 2);
     assert_eq!(said(&it.all("a").await), ["1", "2"]);

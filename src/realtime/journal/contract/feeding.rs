@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::fixture::{Fixture, Lane, append, keyed, said};
-use crate::realtime::journal::{AppendError, Cursor, Settled, Version};
+use super::fixture::{Fixture, Lane, append, channel, keyed, said};
+use crate::realtime::journal::{AppendError, Changes, Cursor, Noted, Settled, Version, WriterId};
 
-fn heads(changes: &crate::realtime::journal::Changes) -> Vec<(String, u64)> {
+fn heads(changes: &Changes) -> Vec<(String, u64)> {
     let head = |(channel, position): &(crate::ids::Channel, crate::protocol::Position)| {
         (channel.to_string(), position.offset)
     };
@@ -56,6 +56,59 @@ pub async fn a_writer_that_was_silent_is_heard_behind_a_busier_one(it: Fixture) 
     silent.one(append("a", "2")).await;
     let changes = it.journal.changes(cursor).await.unwrap();
     assert_eq!((heads(&changes), changes.hole), (named(&[("a", 2)]), false));
+}
+
+/// What was noted, in the order in which it was told.
+pub(super) fn notes(changes: &Changes) -> Vec<(WriterId, u64, String)> {
+    let text = |noted: &Noted| String::from_utf8_lossy(&noted.note).into_owned();
+    changes.notes.iter().map(|noted| (noted.writer, noted.seq, text(noted))).collect()
+}
+
+pub async fn notes_are_heard_in_order_with_and_without_appends(it: Fixture) {
+    let mut lane = Lane::new(&it.journal);
+    assert_eq!(lane.note(vec![], &["beat"]).await, []);
+    let cursor = it.journal.changes(Cursor::default()).await.unwrap().cursor;
+    let results = lane.note(vec![append("a", "1")], &["x", ""]).await;
+    lane.one(append("a", "2")).await;
+    assert_eq!(lane.note(vec![], &["y"]).await, []);
+    let changes = it.journal.changes(cursor).await.unwrap();
+    let noted = |seq, note: &str| (lane.writer, seq, note.to_owned());
+    assert_eq!(notes(&changes), [noted(2, "x"), noted(2, ""), noted(4, "y")]);
+    assert_eq!(heads(&changes), named(&[("a", 2)]));
+    assert_eq!(it.journal.settle(lane.writer, 2).await, Ok(Settled::Happened(results)));
+    assert_eq!(it.journal.settle(lane.writer, 4).await, Ok(Settled::Happened(vec![])));
+    let nothing = it.journal.changes(changes.cursor).await.unwrap();
+    assert_eq!((notes(&nothing), nothing.generation), (vec![], changes.generation));
+}
+
+pub async fn who_begins_at_the_present_hears_only_what_follows(it: Fixture) {
+    assert_eq!(it.journal.cursor().await, Ok(Cursor::default()));
+    let (mut one, mut two) = (Lane::new(&it.journal), Lane::new(&it.journal));
+    one.note(vec![append("a", "1")], &["before"]).await;
+    let cursor = it.journal.cursor().await.unwrap();
+    assert_eq!(cursor, it.journal.changes(Cursor::default()).await.unwrap().cursor);
+    two.note(vec![append("b", "1")], &["after"]).await;
+    let changes = it.journal.changes(cursor).await.unwrap();
+    assert_eq!((heads(&changes), changes.hole), (named(&[("b", 1)]), false));
+    assert_eq!(notes(&changes), [(two.writer, 1, "after".to_owned())]);
+    it.world.pass(Duration::from_secs(11 * 60));
+    it.trim().await;
+    let cursor = it.journal.cursor().await.unwrap();
+    assert_eq!((cursor.0.get(&one.writer), cursor.0.get(&two.writer)), (Some(&1), Some(&1)));
+}
+
+pub async fn heads_say_where_channels_stand(it: Fixture) {
+    let mut lane = Lane::new(&it.journal);
+    lane.append(vec![append("a", "1"), append("b", "1"), append("a", "2")]).await;
+    it.journal.remove(&channel("b")).await.unwrap();
+    let asked: Vec<_> = ["b", "nothing here", "a"].iter().map(|name| channel(name)).collect();
+    let stand = it.journal.heads(asked.clone()).await.unwrap();
+    for (name, head) in asked.iter().zip(&stand) {
+        let page = it.all(name).await;
+        assert_eq!((&head.epoch, head.offset), (&page.epoch, page.top), "{name}");
+    }
+    assert_eq!(stand.iter().map(|head| head.offset).collect::<Vec<_>>(), [1, 0, 2]);
+    assert_eq!(it.journal.heads(vec![]).await, Ok(vec![]));
 }
 
 pub async fn who_was_away_too_long_sees_a_hole(it: Fixture) {

@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+
 use crate::{
     ids::Channel,
     platform::{database::Database, postgres::Options, scratch::postgres::shared::schema},
@@ -172,11 +174,20 @@ impl Lane {
     }
 
     pub fn batch(&self, appends: Vec<Append>) -> Batch {
-        Batch { writer: self.writer, seq: self.seq + 1, appends }
+        Batch { writer: self.writer, seq: self.seq + 1, appends, notes: Vec::new() }
     }
 
     pub async fn append(&mut self, appends: Vec<Append>) -> Vec<Appended> {
         let results = self.journal.append(self.batch(appends)).await.expect("a commit");
+        self.seq += 1;
+        results
+    }
+
+    /// A batch with appends and notes.
+    pub async fn note(&mut self, appends: Vec<Append>, notes: &[&'static str]) -> Vec<Appended> {
+        let notes = notes.iter().map(|note| Bytes::from_static(note.as_bytes())).collect();
+        let batch = Batch { notes, ..self.batch(appends) };
+        let results = self.journal.append(batch).await.expect("a commit");
         self.seq += 1;
         results
     }

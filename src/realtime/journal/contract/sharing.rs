@@ -98,6 +98,24 @@ pub async fn what_one_instance_commits_the_other_one_reads_and_follows(it: Fixtu
     assert_eq!((it.all("a").await.top, it.all("a").await.publications.len()), (3, 0));
 }
 
+pub async fn what_one_instance_notes_the_other_one_hears(it: Fixture) {
+    let [mut one, mut silent, mut other] = lanes(&it);
+    one.note(vec![append("a", "1")], &["x"]).await;
+    let cursor = it.second.cursor().await.unwrap();
+    assert_eq!(it.journal.cursor().await.unwrap(), cursor);
+    silent.note(vec![], &["y"]).await;
+    other.note(vec![append("a", "2")], &["z"]).await;
+    for journal in [&it.journal, &it.second] {
+        let changes = journal.changes(cursor.clone()).await.unwrap();
+        let mut heard = super::feeding::notes(&changes);
+        heard.sort_by_key(|(.., note)| note.clone());
+        let expected = [(silent.writer, 1, "y".to_owned()), (other.writer, 1, "z".to_owned())];
+        assert_eq!(heard, expected);
+        let stand = journal.heads(vec![super::fixture::channel("a")]).await.unwrap();
+        assert_eq!(stand[0].offset, 2);
+    }
+}
+
 pub async fn a_batch_is_settled_by_whoever_asks(it: Fixture) {
     let [mut one, mut silent, _] = lanes(&it);
     let results = one.append(vec![append("a", "1"), append("b", "1")]).await;

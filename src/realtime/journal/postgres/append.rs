@@ -17,7 +17,7 @@ use super::{Shared, pool::Lease, text};
 use crate::{
     platform::postgres::the_one,
     realtime::journal::{
-        Append, AppendError, Appended, Batch,
+        AppendError, Appended, Batch,
         columns::Columns,
         numbering::{self, Digest, Verdict},
         postgres::settle::position,
@@ -44,6 +44,7 @@ mod call {
             flags: Array<Integer>, data: Array<Binary>, users: Array<Nullable<Text>>,
             clients: Array<Nullable<Text>>, conn_infos: Array<Nullable<Binary>>,
             chan_infos: Array<Nullable<Binary>>, tags: Array<Nullable<Text>>,
+            notes: Array<Binary>,
         ) -> Array<BigInt>;
     }
 }
@@ -59,7 +60,7 @@ pub(super) async fn append(shared: &Shared, batch: Batch) -> Result<Vec<Appended
     let mut lease = shared.appending.get().await.map_err(AppendError::Refused)?;
     // What was said of earlier statements is of no matter.
     lease.link.take_warning();
-    let columns = Arrays::of(&batch.appends);
+    let columns = Arrays::of(&batch);
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return Err(AppendError::Refused("there was no connection in time; try again".into()));
@@ -104,17 +105,23 @@ struct Arrays<'a> {
     conn_infos: Vec<Option<&'a [u8]>>,
     chan_infos: Vec<Option<&'a [u8]>>,
     tags: Vec<Option<String>>,
+    notes: Vec<&'a [u8]>,
 }
 
 impl<'a> Arrays<'a> {
-    fn of(appends: &'a [Append]) -> Self {
+    fn of(batch: &'a Batch) -> Self {
+        let appends = &batch.appends;
         // In the order of their bytes, from 1: the order in which the database locks them.
         let mut places: BTreeMap<&str, i32> =
             appends.iter().map(|append| (append.channel.as_str(), 0)).collect();
         for (place, n) in places.values_mut().zip(1..) {
             *place = n;
         }
-        let mut arrays = Self { names: places.keys().copied().collect(), ..Self::default() };
+        let mut arrays = Self {
+            names: places.keys().copied().collect(),
+            notes: batch.notes.iter().map(|note| &note[..]).collect(),
+            ..Self::default()
+        };
         for append in appends {
             let version = append.version.as_ref();
             let key = append.key.as_ref();
@@ -160,6 +167,7 @@ impl<'a> Arrays<'a> {
             &self.conn_infos,
             &self.chan_infos,
             &self.tags,
+            &self.notes,
         ));
         the_one(call.load(lease.link.query()).await)
     }

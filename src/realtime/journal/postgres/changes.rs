@@ -1,10 +1,11 @@
-//! The feed, as followers read it: what each writer has committed beyond the last look.
+//! The feed, as followers read it: what each writer has committed beyond the last look; and where all stands.
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use diesel::{
     QueryableByName,
-    sql_types::{Array, BigInt, Nullable, Text, Uuid},
+    sql_types::{Array, BigInt, Binary, Nullable, Text, Uuid},
 };
 use diesel_async::RunQueryDsl;
 
@@ -12,19 +13,29 @@ use super::Shared;
 use crate::{
     ids::Channel,
     protocol::Position,
-    realtime::journal::{Changes, Cursor, FEED_PAGE, Unavailable, WriterId, numbering},
+    realtime::journal::{Changes, Cursor, FEED_PAGE, Noted, Unavailable, WriterId, numbering},
 };
 
 /// A row for each batch beyond the cursor, and at least one for each writer. One statement: one snapshot.
 const BATCHES: &str = "\
-select w.name, w.seq as last, f.seq, f.channels, f.tops
+select w.name, w.seq as last, f.seq, f.channels, f.tops, f.notes
 from journal_writers w
 left join unnest($1, $2) as seen(name, seq) on seen.name = w.name
 left join lateral (
-    select f.seq, f.channels, f.tops from journal_feed f
+    select f.seq, f.channels, f.tops, f.notes from journal_feed f
     where f.writer = w.id and f.seq > coalesce(seen.seq, 0) order by f.seq limit $3
 ) f on true
 order by w.id, f.seq";
+
+const WRITERS: &str = "select name, seq as last from journal_writers";
+
+/// A row for each name, in their order. One statement: one snapshot.
+const HEADS: &str = "\
+select coalesce(c.life, l.life, 0) as life, coalesce(c.top, 0) as top
+from unnest($1) with ordinality as u(name, n)
+left join journal_channels c on c.name = u.name collate \"C\"
+left join journal_lives l on c.id is null and l.slot = journal_slot_v1(u.name)
+order by u.n";
 
 const NAMES: &str = "select id, name::text as name, life from journal_channels where id = any($1)";
 
@@ -41,6 +52,24 @@ struct Row {
     channels: Option<Vec<i64>>,
     #[diesel(sql_type = Nullable<Array<BigInt>>)]
     tops: Option<Vec<i64>>,
+    #[diesel(sql_type = Nullable<Array<Binary>>)]
+    notes: Option<Vec<Vec<u8>>>,
+}
+
+#[derive(QueryableByName)]
+struct Writer {
+    #[diesel(sql_type = Uuid)]
+    name: uuid::Uuid,
+    #[diesel(sql_type = BigInt)]
+    last: i64,
+}
+
+#[derive(QueryableByName)]
+struct Head {
+    #[diesel(sql_type = BigInt)]
+    life: i64,
+    #[diesel(sql_type = BigInt)]
+    top: i64,
 }
 
 #[derive(QueryableByName)]
@@ -78,7 +107,42 @@ pub(super) async fn changes(shared: &Shared, cursor: Cursor) -> Result<Changes, 
                         heads.push((Channel::trusted(&name), Position { epoch, offset: *offset }));
                     }
                 }
-                Ok(Changes { heads, cursor: followed.cursor, hole: followed.hole })
+                let Followed { notes, cursor, hole, .. } = followed;
+                Ok(Changes { heads, notes, cursor, generation, hole })
+            })
+        })
+        .await
+}
+
+pub(super) async fn cursor(shared: &Shared) -> Result<Cursor, Unavailable> {
+    shared
+        .following
+        .ask(|connection, _| {
+            Box::pin(async move {
+                let writers: Vec<Writer> = diesel::sql_query(WRITERS).load(connection).await?;
+                let writers = writers.iter().map(|row| (WriterId(row.name), row.last as u64));
+                Ok(Cursor(writers.collect()))
+            })
+        })
+        .await
+}
+
+pub(super) async fn heads(
+    shared: &Shared,
+    channels: Vec<Channel>,
+) -> Result<Vec<Position>, Unavailable> {
+    shared
+        .following
+        .ask(move |connection, generation| {
+            Box::pin(async move {
+                let names: Vec<&str> = channels.iter().map(Channel::as_str).collect();
+                let heads = diesel::sql_query(HEADS).bind::<Array<Text>, _>(names);
+                let heads: Vec<Head> = heads.load(connection).await?;
+                let position = |Head { life, top }: Head| Position {
+                    epoch: numbering::epoch(&generation, life as u64),
+                    offset: top as u64,
+                };
+                Ok(heads.into_iter().map(position).collect())
             })
         })
         .await
@@ -88,6 +152,7 @@ pub(super) async fn changes(shared: &Shared, cursor: Cursor) -> Result<Changes, 
 struct Followed {
     /// Greatest new offset by channel.
     tops: BTreeMap<i64, u64>,
+    notes: Vec<Noted>,
     cursor: Cursor,
     hole: bool,
 }
@@ -105,6 +170,8 @@ fn follow(rows: Vec<Row>, seen: &Cursor) -> Followed {
         let next = if row.seq.is_some() { now } else { now + 1 };
         followed.hole |= next > before + 1;
         followed.cursor.0.insert(writer, now);
+        let noted = |note| Noted { writer, seq: now, note: Bytes::from(note) };
+        followed.notes.extend(row.notes.into_iter().flatten().map(noted));
         for (channel, top) in row.channels.iter().flatten().zip(row.tops.iter().flatten()) {
             if *top > 0 {
                 let highest = followed.tops.entry(*channel).or_default();
@@ -121,7 +188,8 @@ mod tests {
 
     fn row(name: u128, last: i64, seq: Option<i64>) -> Row {
         let name = uuid::Uuid::from_u128(name);
-        Row { name, last, seq, channels: seq.map(|_| vec![1, 2]), tops: seq.map(|n| vec![n, 0]) }
+        let (channels, tops) = (seq.map(|_| vec![1, 2]), seq.map(|n| vec![n, 0]));
+        Row { name, last, seq, channels, tops, notes: seq.map(|n| vec![vec![n as u8]]) }
     }
 
     fn seen(seqs: &[(u128, u64)]) -> Cursor {
@@ -136,6 +204,8 @@ mod tests {
         assert!(!followed.hole);
         assert_eq!(followed.cursor, seen(&[(1, 5), (2, 0)]));
         assert_eq!(followed.tops, BTreeMap::from([(1, 5)]), "channel 2 got nothing new");
+        let notes: Vec<_> = followed.notes.iter().map(|it| (it.seq, it.note[0])).collect();
+        assert_eq!(notes, [(4, 4), (5, 5)]);
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Work<'_> {
         let mut by_name: HashMap<&Channel, usize> = HashMap::new();
         let mut next_channel = None;
         let mut keys: HashMap<(usize, Digest), Known> = HashMap::new();
-        let mut body = Body::default();
+        let mut body = Body { notes: batch.notes.clone(), ..Body::default() };
         for append in &batch.appends {
             let index = match by_name.get(&append.channel) {
                 Some(index) => *index,

@@ -1,7 +1,8 @@
 //! The feed: one row a batch, from which others learn what changed and a writer what became of it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
+use bytes::Bytes;
 use diesel::prelude::*;
 
 use super::{
@@ -13,7 +14,7 @@ use crate::{
     platform::mutant::mutant,
     protocol::Position,
     realtime::journal::{
-        Appended, Changes, Cursor, FEED_PAGE, WriterId,
+        Appended, Changes, Cursor, FEED_PAGE, Noted, WriterId,
         numbering::{self, Verdict},
     },
 };
@@ -25,6 +26,8 @@ pub(super) struct Body {
     pub heads: Vec<(i64, u64)>,
     /// (index into heads, verdict).
     pub results: Vec<(usize, Verdict)>,
+    /// What the node says beside.
+    pub notes: Vec<Bytes>,
 }
 
 impl Body {
@@ -48,6 +51,11 @@ impl Body {
             put(&mut bytes, (*head as u64) << 2 | tag);
             offset.into_iter().for_each(|offset| put(&mut bytes, offset));
         }
+        put(&mut bytes, self.notes.len() as u64);
+        for note in &self.notes {
+            put(&mut bytes, note.len() as u64);
+            bytes.extend_from_slice(note);
+        }
         bytes
     }
 
@@ -67,6 +75,12 @@ impl Body {
                 _ => Verdict::Superseded(take(bytes)?),
             };
             body.results.push(((word >> 2) as usize, verdict));
+        }
+        for _ in 0..take(bytes)? {
+            let length = usize::try_from(take(bytes)?).ok()?;
+            let (note, rest) = bytes.split_at_checked(length)?;
+            body.notes.push(Bytes::copy_from_slice(note));
+            *bytes = rest;
         }
         let mut next: Vec<u64> = body.heads.iter().map(|(_, top)| *top).collect();
         for (head, verdict) in body.results.iter_mut().rev() {
@@ -215,6 +229,7 @@ pub(super) fn changes(
     let writers: Vec<(i64, Vec<u8>, i64)> =
         w::table.select((w::id, w::name, w::seq)).load(connection)?;
     let mut tops: BTreeMap<i64, u64> = BTreeMap::new();
+    let mut notes = Vec::new();
     let mut seen_now = BTreeMap::new();
     let mut hole = false;
     let furthest = cursor.0.values().max().copied().filter(|_| mutant!(FeedByGlobalNumber));
@@ -231,8 +246,10 @@ pub(super) fn changes(
         hole |= oldest > seen + 1;
         let last = rows.last().map_or(gone as u64, |(row, _)| offset_of(*row));
         seen_now.insert(WriterId(name), last.max(seen));
-        for (_, body) in rows {
+        for (row, body) in rows {
             let body = Body::decode(&body).ok_or_else(damaged)?;
+            let (writer, seq) = (WriterId(name), offset_of(row));
+            notes.extend(body.notes.into_iter().map(|note| Noted { writer, seq, note }));
             for (head, verdict) in &body.results {
                 if let (Verdict::New(offset), Some((channel, _))) = (verdict, body.heads.get(*head))
                 {
@@ -255,7 +272,22 @@ pub(super) fn changes(
             heads.push((Channel::trusted(&name), Position { epoch, offset }));
         }
     }
-    Ok(Changes { heads, cursor: Cursor(seen_now), hole })
+    let (cursor, generation) = (Cursor(seen_now), Arc::from(generation));
+    Ok(Changes { heads, notes, cursor, generation, hole })
+}
+
+/// Where the feed stands. To be called within one read transaction.
+pub(super) fn cursor(connection: &mut SqliteConnection) -> QueryResult<Cursor> {
+    use journal_writers as w;
+    let writers: Vec<(i64, Vec<u8>, i64)> =
+        w::table.select((w::id, w::name, w::seq)).load(connection)?;
+    let mut cursor = Cursor::default();
+    for (id, name, gone) in writers {
+        let name = uuid::Uuid::from_slice(&name).map_err(|_| damaged())?;
+        let last = last_batch(connection, id)?.unwrap_or(0).max(gone as u64);
+        cursor.0.insert(WriterId(name), last);
+    }
+    Ok(cursor)
 }
 
 fn damaged() -> diesel::result::Error {
@@ -280,6 +312,7 @@ mod tests {
                 (0, Verdict::New(300)),
                 (1, Verdict::KeyReused),
             ],
+            notes: vec![Bytes::from_static(b"a note"), Bytes::new()],
         };
         assert_eq!(Body::decode(&body.encode()), Some(body));
     }

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     ids::Channel,
     platform::mutant::mutant,
+    protocol::Position,
     realtime::journal::{Page, Range, Retention, numbering},
 };
 
@@ -54,6 +55,24 @@ pub(super) fn page(
         page.top = heads::load(connection, generation, channel)?.map_or(0, |it| it.head.top);
     }
     Ok(page)
+}
+
+/// Where channels stand. To be called within one read transaction.
+pub(super) fn heads(
+    connection: &mut SqliteConnection,
+    generation: &str,
+    channels: &[Channel],
+) -> QueryResult<Vec<Position>> {
+    let mut head = |channel: &Channel| {
+        Ok(match heads::load(connection, generation, channel)? {
+            Some(standing) => Position { epoch: standing.epoch, offset: standing.head.top },
+            None => {
+                let life = heads::next_life(connection, channel)?;
+                Position { epoch: numbering::epoch(generation, life), offset: 0 }
+            }
+        })
+    };
+    channels.iter().map(&mut head).collect()
 }
 
 fn fill(

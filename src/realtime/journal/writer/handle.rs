@@ -10,12 +10,16 @@ use std::{
 };
 
 use actix::{Addr, ArbiterHandle, Recipient};
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{Answer, Committed, Flush, JournalWriter, Observer, Patience, Queue, ticket::Ticket};
+use super::{
+    Answer, Committed, Flush, JournalWriter, NoteTicket, Observer, Patience, Place, Queue,
+    ticket::Ticket,
+};
 use crate::{
     ids::Channel,
-    realtime::journal::{Append, AppendError, Journal, Page, Range, Unavailable},
+    realtime::journal::{Append, AppendError, Journal, NOTE_BYTES, Page, Range, Unavailable},
     supervisor,
 };
 
@@ -82,6 +86,26 @@ impl JournalHandle {
         )]
         self.writer.do_send(Queue(Ticket::new(append, answer, told, Instant::now(), permit)));
         Ok(())
+    }
+
+    /// Tells all that follow the feed something, with the writer's next batch, and waits until it is
+    /// committed: at most 3 s. At most [`NOTE_BYTES`].
+    pub async fn note(&self, note: Bytes) -> Result<Place, AppendError> {
+        let refused = |why: &str| Err(AppendError::Refused(why.to_owned()));
+        if note.len() > NOTE_BYTES {
+            return refused("a note is longer than 64 KiB");
+        }
+        let Some(permit) = Load::admit(&self.load, note.len()) else {
+            return refused("too much is on its way to the journal; try again");
+        };
+        let (answer, answered) = oneshot::channel();
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "bounded by the permits, which count what is under way, too"
+        )]
+        self.writer.do_send(NoteTicket::new(note, answer, permit));
+        let lost = || Err(AppendError::Unknown("the journal writer has ended".into()));
+        answered.await.unwrap_or_else(|_| lost())
     }
 
     /// A page of a channel with its epoch and top, from one snapshot.

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{handle::MOST, *};
 use crate::{
     platform::mutant::{caught, patience},
+    protocol::Position,
     realtime::journal::{
         Append, Changes, Cursor, Page, Pending, Range, Trimmed, Unavailable,
         contract::fixture::{World, append, channel},
@@ -87,6 +88,17 @@ impl Journal for Double {
 
     fn changes(&self, cursor: Cursor) -> Pending<'_, Result<Changes, Unavailable>> {
         self.inner.changes(cursor)
+    }
+
+    fn cursor(&self) -> Pending<'_, Result<Cursor, Unavailable>> {
+        self.inner.cursor()
+    }
+
+    fn heads(
+        &self,
+        channels: Vec<crate::ids::Channel>,
+    ) -> Pending<'_, Result<Vec<Position>, Unavailable>> {
+        self.inner.heads(channels)
     }
 
     fn settle(&self, writer: WriterId, seq: u64) -> Pending<'_, Result<Settled, Unavailable>> {
@@ -212,6 +224,38 @@ async fn nobody_is_answered_before_the_commit_and_everybody_after_it() {
     let told = scene.told().await;
     assert_eq!((&*told.channel, told.publication.data.len()), ("a", 1));
     assert_eq!(told.epoch().map(|epoch| epoch.as_str().ends_with(".0")), Some(true));
+}
+
+#[actix::test]
+async fn a_note_goes_with_the_next_batch_or_alone_and_is_told_its_place() {
+    let mut scene = Scene::new(Patience::default());
+    let (writer, seq) = soon(scene.handle.note("beat".into())).await.unwrap();
+    assert_eq!(seq, 1);
+    scene.under_way().await;
+    let commit = scene.hold();
+    let first = scene.publish("a", "1");
+    scene.under_way().await;
+    let second = scene.publish("a", "2");
+    let noting = scene.handle.note("order".into());
+    commit.send(()).unwrap();
+    assert_eq!(soon(noting).await, Ok((writer, 3)));
+    assert_eq!((offset(first).await, offset(second).await), (1, 2));
+    let changes = scene.journal.changes(Cursor::default()).await.unwrap();
+    let notes: Vec<_> = changes.notes.iter().map(|it| (it.seq, &*it.note)).collect();
+    assert_eq!(notes, [(1, &b"beat"[..]), (3, b"order")]);
+}
+
+#[actix::test]
+async fn a_note_of_unknown_fate_is_settled_before_its_sender_hears() {
+    let scene = Scene::new(Patience::default());
+    scene.next(Next::CommitUnknown);
+    assert_eq!(soon(scene.handle.note("x".into())).await.map(|(_, seq)| seq), Ok(1));
+    scene.next(Next::DropUnknown);
+    let lost = soon(scene.handle.note("y".into())).await;
+    assert!(matches!(lost, Err(AppendError::Refused(_))), "{lost:?}");
+    let long = vec![0; crate::realtime::journal::NOTE_BYTES + 1];
+    let long = soon(scene.handle.note(long.into())).await;
+    assert!(matches!(long, Err(AppendError::Refused(_))), "{long:?}");
 }
 
 #[actix::test]

@@ -121,7 +121,7 @@ impl Stubborn {
             version: None,
         };
         let writer = WriterId(uuid::Uuid::new_v4());
-        let batch = Batch { writer, seq: 1, appends: vec![append; count] };
+        let batch = Batch { writer, seq: 1, appends: vec![append; count], notes: vec![] };
         self.inner().append(batch).await.expect("memory takes everything");
     }
 }
@@ -162,6 +162,17 @@ impl Journal for Stubborn {
 
     fn changes(&self, _: Cursor) -> Pending<'_, Result<Changes, Unavailable>> {
         Box::pin(std::future::ready(Ok(Changes::default())))
+    }
+
+    fn cursor(&self) -> Pending<'_, Result<Cursor, Unavailable>> {
+        Box::pin(std::future::ready(Ok(Cursor::default())))
+    }
+
+    fn heads(&self, channels: Vec<Channel>) -> Pending<'_, Result<Vec<Position>, Unavailable>> {
+        Box::pin(async move {
+            let inner = self.inner();
+            inner.heads(channels).await
+        })
     }
 
     fn settle(&self, writer: WriterId, seq: u64) -> Pending<'_, Result<Settled, Unavailable>> {

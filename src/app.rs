@@ -24,7 +24,7 @@ use crate::{
         identity::{ApiKeys, Origins},
         limits::{Gate, Limits},
         listener::{self, Listening},
-        ops::{self, Readiness},
+        ops,
         socket::Door,
     },
     fail_point,
@@ -37,6 +37,7 @@ use crate::{
     },
     protocol::{Close, Refusal},
     realtime::{
+        bridge::BridgeHandle,
         journal::{
             memory::MemoryJournal,
             writer::{JournalHandle, Observer},
@@ -55,14 +56,13 @@ use crate::{
         },
     },
     supervisor,
-    work::retention::Retention,
+    work::{feed::FeedHandle, retention::Retention},
 };
 
 mod bridge;
+mod cluster;
 mod ears;
 mod journals;
-
-use ears::NodeEars;
 
 /// How often each worker tells the metrics what it counted.
 const TELL: Duration = Duration::from_millis(250);
@@ -119,8 +119,12 @@ struct Parts {
     id: NodeId,
     workers: usize,
     journals: Vec<JournalHandle>,
+    /// Through Redis, if there is one.
+    bridge: Option<BridgeHandle>,
+    /// Present if other nodes may share the journal.
+    feed: Option<FeedHandle>,
     /// The thread of the journal writers; joined with the process.
-    _journal_thread: Arbiter,
+    journal_thread: Arbiter,
 }
 
 impl Parts {
@@ -162,9 +166,6 @@ impl Parts {
             },
             settings.journal.ring_size.bytes(),
         );
-        if let Some(bridge) = &bridge {
-            bridge.open(Arc::new(NodeEars { house: house.clone() }));
-        }
         let limits =
             Limits { connections: client.connection_limit, handshakes: client.handshake_limit };
         let gate = Gate::new(limits, metrics.clone());
@@ -185,12 +186,16 @@ impl Parts {
             id,
             workers,
             journals: vec![durable, memory],
-            _journal_thread: thread,
+            bridge,
+            feed: None,
+            journal_thread: thread,
         })
     }
 
-    async fn serve(self, listeners: Listeners, started: impl FnOnce()) -> Result<(), Failed> {
+    async fn serve(mut self, listeners: Listeners, started: impl FnOnce()) -> Result<(), Failed> {
         let mut signals = Signals::listen().map_err(Failed::to("listen for signals"))?;
+        // Before any room is opened: what is committed from here on is in the feed, what was before in the journal.
+        self.meet().await?;
         let draining = Arc::new(AtomicBool::new(false));
         let operator = match listeners.operator {
             None => None,
@@ -229,6 +234,9 @@ impl Parts {
         if !whole {
             log::warn!("{} connections were not closed in time", self.gate.connections());
         }
+        if let Some(feed) = &self.feed {
+            feed.leave().await;
+        }
         for journal in &self.journals {
             if let Err(why) = journal.flush(settings.deadline).await {
                 log::warn!("{}", why.0);
@@ -242,22 +250,6 @@ impl Parts {
         }
         log::info!("stopped");
         Ok(())
-    }
-
-    /// What the operator port tells.
-    fn told(&self, draining: Arc<AtomicBool>) -> ops::Told {
-        let (node, workers) = (self.node.clone(), self.workers);
-        let readiness = move || {
-            let mut reasons = Vec::new();
-            if draining.load(Ordering::Relaxed) {
-                reasons.push("draining: connect elsewhere".to_string());
-            }
-            if node.house.workers().len() < workers {
-                reasons.push("starting".to_string());
-            }
-            Readiness { ready: reasons.is_empty(), reasons }
-        };
-        ops::Told { metrics: self.node.metrics.clone(), readiness: Arc::new(readiness) }
     }
 
     /// The public port. Each worker thread starts its hub before it takes a connection; the last one

@@ -2,6 +2,7 @@
 
 use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use uuid::Uuid;
 
 /// The name of a channel: 1 to `channel.max_length` printable ASCII characters.
@@ -145,6 +146,19 @@ macro_rules! uuid_name {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
+                Self::parse(&text).ok_or_else(|| D::Error::custom("expected a UUID"))
             }
         }
 

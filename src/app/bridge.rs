@@ -11,14 +11,16 @@ use crate::{
     realtime::bridge::{BridgeHandle, Options},
 };
 
-/// A bridge through Redis, on a thread of its own. None without Redis.
+/// A bridge through Redis, on a thread of its own. None without Redis, or if this is to be the only node.
 pub(super) fn start(
     settings: &Settings,
     me: NodeId,
     metrics: &Arc<Metrics>,
 ) -> Result<Option<BridgeHandle>, Failed> {
     let redis = &settings.redis;
-    let Some(options) = redis.options() else { return Ok(None) };
+    let Some(options) = redis.options().filter(|_| !settings.cluster.single_node) else {
+        return Ok(None);
+    };
     let address = options.map_err(|bad| Failed::because(format!("redis.url: expected {bad}")))?;
     let options = Options {
         redis: address,

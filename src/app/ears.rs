@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use actix::Recipient;
+
 use crate::{
     ids::{Channel, NodeId},
     realtime::{
         bridge::{Arrived, Ears},
+        peers::{Heard, Shards},
         room::house::House,
     },
 };
@@ -13,6 +16,8 @@ use crate::{
 /// The ears of this node.
 pub(super) struct NodeEars {
     pub house: Arc<House>,
+    /// Who wants to know which nodes are heard; nobody without a journal that is shared.
+    pub beacons: Option<(Recipient<Heard>, Recipient<Shards>)>,
 }
 
 impl Ears for NodeEars {
@@ -28,7 +33,17 @@ impl Ears for NodeEars {
         self.house.missed(channel);
     }
 
-    fn beacon(&self, _: NodeId, _: usize) {}
+    fn beacon(&self, run: NodeId, shard: usize) {
+        if let Some((heard, _)) = &self.beacons {
+            // The next one comes in a second.
+            let _ = heard.try_send(Heard { run, shard });
+        }
+    }
 
-    fn shards(&self, _: usize) {}
+    fn shards(&self, count: usize) {
+        if let Some((_, shards)) = &self.beacons {
+            #[allow(clippy::disallowed_methods, reason = "once each time that the servers change")]
+            shards.do_send(Shards(count));
+        }
+    }
 }

@@ -4,5 +4,6 @@ pub mod bridge;
 pub mod directory;
 pub mod journal;
 pub mod namespace;
+pub mod peers;
 pub mod room;
 pub mod session;

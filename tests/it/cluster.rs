@@ -1,8 +1,10 @@
 //! Several nodes act as one: what is said on any of them is heard on all, once and in order.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
-use crate::support::{Client, Cluster, Member};
+use crate::support::{Client, Cluster, Member, until};
 
 fn publish(cluster: &Cluster, node: usize, channel: &str, n: usize) -> u64 {
     let answer =
@@ -78,4 +80,73 @@ fn joins_and_leaves_are_heard_on_other_nodes() {
     assert_eq!(ana.push()["join"]["info"]["user"], "bo");
     drop(bo);
     assert_eq!(ana.push()["leave"]["info"]["user"], "bo");
+}
+
+/// What an operator is told.
+fn condition(cluster: &Cluster, node: usize) -> String {
+    cluster.nodes[node].ready().map_or_else(String::new, |answer| answer.body)
+}
+
+#[track_caller]
+fn until_degraded(cluster: &Cluster, is_degraded: bool) {
+    for node in 0..cluster.nodes.len() {
+        until("/ready says how the bridge is", Duration::from_secs(20), || {
+            (condition(cluster, node).contains("bridge") == is_degraded).then_some(())
+        });
+    }
+}
+
+/// Publishes on each node in turn; all hear it soon.
+#[track_caller]
+fn said_and_heard(cluster: &Cluster, members: &mut [Member], count: usize) {
+    for n in 0..count {
+        let at = Instant::now();
+        publish(cluster, n % cluster.nodes.len(), "room", n);
+        members.iter_mut().for_each(|member| member.hear(1));
+        assert!(at.elapsed() < Duration::from_millis(1500), "after {:?}", at.elapsed());
+    }
+}
+
+#[test]
+fn without_redis_everything_is_heard_by_the_journal_and_ready_says_so() {
+    let mut cluster = Cluster::of(2);
+    until_degraded(&cluster, false);
+    let mut members: Vec<_> =
+        cluster.nodes.iter().map(|node| Member::enter(node, "ana", "room")).collect();
+    said_and_heard(&cluster, &mut members, 4);
+    cluster.redis.kill().expect("it dies");
+    said_and_heard(&cluster, &mut members, 10);
+    until_degraded(&cluster, true);
+    let mut late = Member::enter(&cluster.nodes[0], "bo", "room");
+    publish(&cluster, 1, "room", 99);
+    late.hear(1);
+    members.iter_mut().for_each(|member| member.hear(1));
+    cluster.redis.restart().expect("it comes back");
+    until_degraded(&cluster, false);
+    said_and_heard(&cluster, &mut members, 10);
+}
+
+#[test]
+fn a_redis_that_does_not_answer_holds_up_nobody() {
+    let cluster = Cluster::of(2);
+    until_degraded(&cluster, false);
+    let mut members: Vec<_> =
+        cluster.nodes.iter().map(|node| Member::enter(node, "ana", "room")).collect();
+    cluster.redis.pause().expect("it stops");
+    said_and_heard(&cluster, &mut members, 4);
+    until_degraded(&cluster, true);
+    said_and_heard(&cluster, &mut members, 4);
+    cluster.redis.resume().expect("it goes on");
+    until_degraded(&cluster, false);
+    said_and_heard(&cluster, &mut members, 4);
+}
+
+#[test]
+fn a_redis_that_forgot_everything_changes_nothing() {
+    let cluster = Cluster::of(2);
+    let mut members: Vec<_> =
+        cluster.nodes.iter().map(|node| Member::enter(node, "ana", "room")).collect();
+    cluster.redis.ask(&["FLUSHALL"]).expect("it forgets");
+    cluster.redis.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]).expect("it hangs up");
+    said_and_heard(&cluster, &mut members, 10);
 }

@@ -13,6 +13,7 @@ mod disk;
 mod doors;
 mod drain;
 mod durability;
+mod feed;
 #[cfg(feature = "fuzzing")]
 mod fuzz;
 mod heartbeat;

@@ -14,8 +14,10 @@ const COUNTS: &[f64] =
     &[0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0, 16384.0];
 
 /// Actors that are restarted after a panic; a connection is closed instead.
-const RESTARTED: Label =
-    Label::Fixed("actor", &["room", "hub", "user", "journal_writer", "retention", "bridge"]);
+const RESTARTED: Label = Label::Fixed(
+    "actor",
+    &["room", "hub", "user", "journal_writer", "retention", "feed", "bridge"],
+);
 
 /// Actors that messages may pile up in.
 const BUSY: Label = Label::Fixed("actor", &["room", "hub", "user", "journal_writer"]);
@@ -142,7 +144,11 @@ metrics! {
     bridge_shed_total: Counters(Label::Fixed("what", &["durable", "ephemeral", "unsaid"])),
         "Messages that did not go to Redis: durable or ephemeral ones since too much waited, or any since it was not there.";
     bridge_broken_total: Counter, "Connections to Redis that broke.";
-    learned_from_feed_total: Counter, "Messages that a room learned from the journal's feed and not from its own commit.";
+    learned_from_feed_total: Counter, "Messages that a room learned from the journal's feed and not in another way.";
+    peers: Gauge, "Other nodes that share the journal and live.";
+    bridge_trusted: Gauge, "1 while every live node is heard on every shard of the bridge and hears all others; 0 while not, or without a bridge.";
+    feed_lag_seconds: Histogram(SECONDS), "From the beginning of a look at the feed to the end of the next: how old what it tells may be.";
+    feed_failures_total: Counter, "Looks at the feed, and beats into it, that failed.";
 }
 
 impl Shape {

@@ -5,6 +5,7 @@
 
 mod channel;
 mod client;
+mod cluster;
 mod http;
 mod journal;
 mod kinds;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use channel::{Channels, DataFormat, NamedNamespace, Namespace, RecoveryMode};
 pub use client::{Client, PersonalChannel};
+pub use cluster::Cluster;
 pub use http::{HttpApi, HttpServer, Operator, WebSocket};
 pub use journal::Journal;
 pub use kinds::{Secret, Size, parse_duration, show_duration};
@@ -63,6 +65,8 @@ section! {
         pub postgres: Postgres = Postgres::default(),
         /// How nodes hear each other.
         pub redis: Redis = Redis::default(),
+        /// What nodes that share them owe each other.
+        pub cluster: Cluster = Cluster::default(),
         /// The way out.
         pub shutdown: Shutdown = Shutdown::default(),
         /// Log lines.
@@ -94,6 +98,17 @@ impl Settings {
         match self.postgres.options() {
             Some(Ok(options)) => options.place(),
             _ => self.journal_path().display().to_string(),
+        }
+    }
+
+    /// What this node is called: as it is set, else host and port.
+    pub fn node_name(&self) -> String {
+        match self.cluster.node_name.as_str() {
+            "" => {
+                let host = nix::unistd::gethostname().unwrap_or_default();
+                format!("{}:{}", host.to_string_lossy(), self.http_server.port)
+            }
+            name => name.to_owned(),
         }
     }
 

@@ -7,7 +7,6 @@ use super::Node;
 /// All of them end with this value.
 pub struct Cluster {
     pub nodes: Vec<Node>,
-    #[allow(dead_code, reason = "lives as long as the nodes")]
     pub redis: Redis,
     #[allow(dead_code, reason = "lives as long as the nodes")]
     pub postgres: Postgres,

@@ -1,0 +1,346 @@
+//! Following the feed: what other nodes have committed reaches rooms here, and who they are is known.
+//!
+//! An actor that looks each second, or more often while the bridge is not to be believed, and that beats each
+//! second: a batch of its own in the journal, so that others see that this run lives and the node that it can commit.
+//! What it has seen it tells the rooms as notices; a room that knew already does nothing.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, Supervised};
+
+use crate::{
+    fail_point,
+    ids::{Channel, NodeId},
+    protocol::Position,
+    realtime::{
+        bridge::Arrived,
+        journal::{AppendError, Changes, Cursor, HEADS_PAGE, Journal, writer::JournalHandle},
+        namespace::Storage,
+        peers::{Heard, Peers, Shards},
+        session::host::Node,
+    },
+    supervisor,
+};
+
+mod about;
+mod cluster;
+mod handle;
+mod look;
+mod telling;
+mod words;
+
+pub use about::About;
+pub use cluster::{Cluster, Condition};
+pub use handle::FeedHandle;
+use look::{Looked, Seen};
+use telling::Follower;
+use words::{Note, Word};
+
+/// How often a run says that it lives, and for what it trusts.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// After a look that failed: a database that is back is found soon, and one that is not is not stormed.
+const AFTER_FAILURE: Duration = Duration::from_millis(500);
+
+/// What the bridge hears comes here by `try_send`: a word a second of each run and shard.
+const MAILBOX: usize = 1024;
+
+/// How often it looks, and when it takes another run for dead.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    pub usual: Duration,
+    /// While the bridge is not trusted.
+    pub hurried: Duration,
+    pub lease: Duration,
+}
+
+/// The actor. Others hold a [`FeedHandle`].
+pub struct Feed {
+    node: Arc<Node>,
+    journal: JournalHandle,
+    pace: Pace,
+    about: About,
+    peers: Peers,
+    cluster: Arc<Cluster>,
+    cursor: Cursor,
+    /// Of the journal, as of the last look.
+    generation: Option<Arc<str>>,
+    /// Rooms that have to be compared with the journal.
+    compares: VecDeque<Channel>,
+    /// Counts looks, so that one which was under way while the actor fell does not go on beside the next.
+    looks: u64,
+    /// When the last one that succeeded began.
+    looked: Option<Instant>,
+    /// Counts beats, for the same reason.
+    beats: u64,
+    beating: bool,
+    /// The one under way does not say what has to be said.
+    beats_again: bool,
+    leaving: bool,
+    failing: bool,
+    followers: Vec<Follower>,
+}
+
+/// A beat was committed, or not.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Beaten {
+    number: u64,
+    result: Result<(), AppendError>,
+}
+
+/// The node ends: the others are told, and no beat follows.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Leave(tokio::sync::oneshot::Sender<()>);
+
+impl Feed {
+    /// Starts to follow from a cursor that was taken before any room was opened.
+    pub fn start(
+        node: Arc<Node>,
+        journal: &JournalHandle,
+        (run, cursor): (NodeId, Cursor),
+        arbiter: &ArbiterHandle,
+    ) -> FeedHandle {
+        let now = Instant::now();
+        let settings = &node.settings.cluster;
+        let pace = Pace {
+            usual: settings.feed_interval,
+            hurried: settings.feed_interval_degraded,
+            lease: settings.lease,
+        };
+        let mut peers = Peers::new(run, pace.lease, now);
+        let cluster = Cluster::new(peers.look(now), now);
+        let feed = Self {
+            about: About::of(&node.settings),
+            node,
+            journal: journal.clone(),
+            pace,
+            peers,
+            cluster: cluster.clone(),
+            cursor,
+            generation: None,
+            compares: VecDeque::new(),
+            looks: 0,
+            looked: None,
+            beats: 0,
+            beating: false,
+            beats_again: false,
+            leaving: false,
+            failing: false,
+            followers: Vec::new(),
+        };
+        let feed = supervisor::start("feed", MAILBOX, arbiter, move |_| feed);
+        FeedHandle::new(feed, cluster)
+    }
+
+    // Looking.
+
+    fn look(&mut self, me: Addr<Self>) {
+        self.looks += 1;
+        let compare: Vec<_> = self.compares.iter().take(HEADS_PAGE).cloned().collect();
+        let journal: Arc<dyn Journal> = self.journal.journal().clone();
+        actix_rt::spawn(look::look(journal, self.cursor.clone(), compare, self.looks, me));
+    }
+
+    /// Everything is told before the cursor moves: who falls over it tells it again.
+    fn seen(&mut self, seen: Seen, now: Instant) -> bool {
+        let Seen { changes, compared } = seen;
+        let Changes { heads, notes, cursor, generation, hole } = changes;
+        for noted in &notes {
+            match Note::decode(&noted.note) {
+                Some(note) => self.hear(note, now),
+                None => log::debug!("a note in the feed is of a kind that is not known here"),
+            }
+        }
+        fail_point!("feed.seen");
+        let compared_now = compared.len();
+        for (channel, at) in heads.into_iter().chain(compared) {
+            self.notice(&channel, at);
+        }
+        self.compares.drain(..compared_now);
+        let another = self.generation.as_ref().is_some_and(|before| *before != generation);
+        if another {
+            log::warn!("the journal has another history than before: every room looks into it");
+        }
+        if hole {
+            log::warn!("a part of the feed is gone: every room looks into the journal");
+        }
+        if another || hole {
+            self.compares = self.rooms();
+        }
+        let more = cursor.is_far_from(&self.cursor) || !self.compares.is_empty();
+        (self.cursor, self.generation) = (cursor, Some(generation));
+        more
+    }
+
+    /// Rooms of channels that are in the journal that is shared.
+    fn rooms(&self) -> VecDeque<Channel> {
+        let durable = |channel: &Channel| {
+            let namespace = self.node.namespaces.resolve(channel);
+            namespace.is_ok_and(|namespace| namespace.storage() == Storage::Durable)
+        };
+        self.node.house.channels().into_iter().filter(durable).collect()
+    }
+
+    fn notice(&self, channel: &Channel, at: Position) {
+        self.node.house.arrived(channel, Arrived::Committed(at, None));
+    }
+
+    fn hear(&mut self, Note { run, word }: Note, now: Instant) {
+        match word {
+            Word::Beat(beat) => {
+                if self.peers.beat(run, beat, NodeId::new(), now) {
+                    let name = self.peers.me();
+                    log::warn!("other nodes took this one for dead: it goes on as run {name}");
+                    self.beats_again = true;
+                }
+            }
+            Word::Farewell if run == self.peers.me() => {}
+            Word::Farewell => self.peers.farewell(run),
+        }
+    }
+
+    // Saying.
+
+    fn beat(&mut self, me: Addr<Self>) {
+        if self.leaving {
+            return;
+        }
+        self.beats_again = self.beating;
+        if std::mem::replace(&mut self.beating, true) {
+            return;
+        }
+        self.beats += 1;
+        let beat = self.peers.say(self.about.now(&self.node), Instant::now());
+        let note = Note { run: self.peers.me(), word: Word::Beat(beat) }.encode();
+        let (journal, number) = (self.journal.clone(), self.beats);
+        actix_rt::spawn(async move {
+            let result = journal.note(note).await.map(drop);
+            #[allow(clippy::disallowed_methods, reason = "one beat at a time")]
+            me.do_send(Beaten { number, result });
+        });
+    }
+
+    fn failed(&mut self, why: &str) {
+        self.node.metrics.feed_failures_total.inc();
+        // Once, until it goes well again.
+        if !std::mem::replace(&mut self.failing, true) {
+            log::warn!("other nodes can't be followed at the moment: {why}");
+        }
+    }
+}
+
+impl Actor for Feed {
+    type Context = Context<Self>;
+
+    /// Also after a fall, which drops the timers and the message that would have gone on.
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.beating = false;
+        self.look(ctx.address());
+        self.beat(ctx.address());
+        ctx.run_interval(BEAT, |feed, ctx| {
+            feed.publish(Instant::now());
+            feed.beat(ctx.address());
+        });
+    }
+}
+
+impl Supervised for Feed {}
+
+impl Handler<Looked> for Feed {
+    type Result = ();
+
+    fn handle(&mut self, Looked { number, begun, seen }: Looked, ctx: &mut Self::Context) {
+        if number != self.looks {
+            return;
+        }
+        let now = Instant::now();
+        let more = match seen {
+            Ok(seen) => {
+                let more = self.seen(seen, now);
+                self.peers.read(now);
+                self.cluster.has_read(now);
+                self.failing = false;
+                if let Some(before) = self.looked.replace(begun) {
+                    let lag = now.saturating_duration_since(before);
+                    self.node.metrics.feed_lag_seconds.observe(lag.as_secs_f64());
+                }
+                Some(more)
+            }
+            Err(why) => {
+                self.peers.read_failed();
+                self.failed(&why.0);
+                None
+            }
+        };
+        let outlook = self.publish(now);
+        let pause = match more {
+            None => AFTER_FAILURE,
+            Some(true) => Duration::ZERO,
+            Some(false) if outlook.hurry => self.pace.hurried,
+            Some(false) => self.pace.usual,
+        };
+        if std::mem::take(&mut self.beats_again) {
+            self.beat(ctx.address());
+        }
+        let rest = pause.saturating_sub(begun.elapsed());
+        ctx.run_later(rest, |feed, ctx| feed.look(ctx.address()));
+    }
+}
+
+impl Handler<Beaten> for Feed {
+    type Result = ();
+
+    fn handle(&mut self, Beaten { number, result }: Beaten, ctx: &mut Self::Context) {
+        if number != self.beats {
+            return;
+        }
+        self.beating = false;
+        match result {
+            Ok(()) => self.cluster.has_committed(Instant::now()),
+            Err(AppendError::Refused(why) | AppendError::Unknown(why)) => self.failed(&why),
+        }
+        if std::mem::take(&mut self.beats_again) {
+            self.beat(ctx.address());
+        }
+    }
+}
+
+impl Handler<Heard> for Feed {
+    type Result = ();
+
+    fn handle(&mut self, heard: Heard, _: &mut Self::Context) {
+        self.peers.heard(heard, Instant::now());
+    }
+}
+
+impl Handler<Shards> for Feed {
+    type Result = ();
+
+    fn handle(&mut self, shards: Shards, _: &mut Self::Context) {
+        self.peers.shards(shards, Instant::now());
+        self.publish(Instant::now());
+    }
+}
+
+impl Handler<Leave> for Feed {
+    type Result = ();
+
+    fn handle(&mut self, Leave(left): Leave, _: &mut Self::Context) {
+        self.leaving = true;
+        let (journal, run) = (self.journal.clone(), self.peers.me());
+        actix_rt::spawn(async move {
+            let farewell = Note { run, word: Word::Farewell }.encode();
+            if let Err(why) = journal.note(farewell).await {
+                log::debug!("the others were not told that this node ends: {why:?}");
+            }
+            // Who asked may have given up.
+            let _ = left.send(());
+        });
+    }
+}

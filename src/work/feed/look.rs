@@ -1,0 +1,71 @@
+//! One look at the feed: what was committed and said since the last, and where some rooms' channels stand.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use actix::{Addr, Message};
+
+use super::Feed;
+use crate::{
+    ids::Channel,
+    protocol::Position,
+    realtime::journal::{Changes, Cursor, Journal, Unavailable},
+};
+
+/// A look that takes longer has got stuck.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long the other ways (a room's own commit, the bridge) have to tell a room what the feed has: a notice that
+/// comes first costs a read of the journal.
+const OTHER_WAYS_FIRST: Duration = Duration::from_millis(30);
+
+/// A look is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Looked {
+    pub number: u64,
+    pub begun: Instant,
+    pub seen: Result<Seen, Unavailable>,
+}
+
+/// What a look has brought.
+pub(super) struct Seen {
+    pub changes: Changes,
+    /// Where the rooms that were to be compared should stand.
+    pub compared: Vec<(Channel, Position)>,
+}
+
+/// Outlives a restart of the actor.
+pub(super) async fn look(
+    journal: Arc<dyn Journal>,
+    cursor: Cursor,
+    compare: Vec<Channel>,
+    number: u64,
+    feed: Addr<Feed>,
+) {
+    let begun = Instant::now();
+    let seen = match tokio::time::timeout(DEADLINE, see(&*journal, cursor, compare)).await {
+        Ok(seen) => seen,
+        Err(_) => Err(Unavailable("the journal did not answer in time".into())),
+    };
+    #[allow(clippy::disallowed_methods, reason = "one look at a time")]
+    feed.do_send(Looked { number, begun, seen });
+}
+
+async fn see(
+    journal: &dyn Journal,
+    cursor: Cursor,
+    compare: Vec<Channel>,
+) -> Result<Seen, Unavailable> {
+    let changes = journal.changes(cursor).await?;
+    let stand = match compare.is_empty() {
+        true => Vec::new(),
+        false => journal.heads(compare.clone()).await?,
+    };
+    if !changes.heads.is_empty() {
+        tokio::time::sleep(OTHER_WAYS_FIRST).await;
+    }
+    Ok(Seen { changes, compared: compare.into_iter().zip(stand).collect() })
+}

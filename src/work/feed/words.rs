@@ -1,0 +1,68 @@
+//! What nodes tell each other through the feed: JSON, since each is read by nodes of two versions. Pure.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{ids::NodeId, realtime::peers::Beat};
+
+/// A word and the run that says it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(super) struct Note {
+    pub run: NodeId,
+    pub word: Word,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Word {
+    Beat(Beat),
+    /// The run ends in good order.
+    Farewell,
+}
+
+impl Note {
+    pub fn encode(&self) -> Bytes {
+        // Names, numbers and texts: they always have a JSON form.
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
+
+    /// None if it is of a kind that this version does not know.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_read_as_it_was_written() {
+        let run = NodeId::new();
+        let beat = Beat {
+            trusts: true,
+            passed: [(run, 7)].into(),
+            buried: [NodeId::new()].into(),
+            ..Beat::default()
+        };
+        for word in [Word::Beat(beat), Word::Farewell] {
+            let note = Note { run, word };
+            assert_eq!(Note::decode(&note.encode()), Some(note));
+        }
+    }
+
+    #[test]
+    fn what_another_version_says_is_passed_over() {
+        let run = NodeId::new();
+        for strange in [
+            r#"{"run":"RUN","word":{"sing":{"song":1}}}"#.replace("RUN", &run.to_string()),
+            r#"{"run":"nobody","word":"farewell"}"#.into(),
+            "".into(),
+        ] {
+            assert_eq!(Note::decode(strange.as_bytes()), None);
+        }
+        let more = r#"{"run":"RUN","word":"farewell","hat":"red"}"#;
+        let more = more.replace("RUN", &run.to_string());
+        assert_eq!(Note::decode(more.as_bytes()), Some(Note { run, word: Word::Farewell }));
+    }
+}

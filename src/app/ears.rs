@@ -1,8 +1,9 @@
 //! Where what the bridge brings goes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix::Recipient;
+use tokio::time::sleep;
 
 use crate::{
     ids::{Channel, NodeId},
@@ -12,6 +13,10 @@ use crate::{
         room::house::House,
     },
 };
+
+/// Rooms that are told at a time to write down who is there, and how long they have for it.
+const ROOMS_AT_A_TIME: usize = 250;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The ears of this node.
 pub(super) struct NodeEars {
@@ -31,6 +36,17 @@ impl Ears for NodeEars {
 
     fn missed(&self, channel: &Channel) {
         self.house.missed(channel);
+    }
+
+    /// A part of the rooms at a time: each has a line for each member to write.
+    fn census(&self) {
+        let house = self.house.clone();
+        actix_rt::spawn(async move {
+            for rooms in house.channels().chunks(ROOMS_AT_A_TIME) {
+                rooms.iter().for_each(|room| house.register(room));
+                sleep(PAUSE).await;
+            }
+        });
     }
 
     fn beacon(&self, run: NodeId, shard: usize) {

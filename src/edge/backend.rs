@@ -126,14 +126,14 @@ impl Backend for NodeBackend {
     fn presence(&self, channel: Channel) -> Answer<'_, PresenceResult> {
         Box::pin(async move {
             self.keeps_presence(&channel)?;
-            self.node.house.presence(&channel).await.map_err(busy)
+            Ok(self.node.house.presence(&channel).await?)
         })
     }
 
     fn presence_stats(&self, channel: Channel) -> Answer<'_, (u32, u32)> {
         Box::pin(async move {
             self.keeps_presence(&channel)?;
-            let stats = self.node.house.presence_stats(&channel).await.map_err(busy)?;
+            let stats = self.node.house.presence_stats(&channel).await?;
             Ok((stats.clients, stats.users))
         })
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Cluster, Member, until};
+use crate::support::{API_KEY, Client, Cluster, Member, request, until};
 
 fn publish(cluster: &Cluster, node: usize, channel: &str, n: usize) -> u64 {
     let answer =
@@ -149,4 +149,92 @@ fn a_redis_that_forgot_everything_changes_nothing() {
     cluster.redis.ask(&["FLUSHALL"]).expect("it forgets");
     cluster.redis.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]).expect("it hangs up");
     said_and_heard(&cluster, &mut members, 10);
+}
+
+/// The users in a channel, as a node's server API sees them.
+fn present(cluster: &Cluster, node: usize, channel: &str) -> Vec<String> {
+    let answer = cluster.nodes[node].api("presence", &json!({ "channel": channel }));
+    let present = answer["result"]["presence"].as_object().cloned().unwrap_or_default();
+    let mut users: Vec<_> = present.values().map(|who| who["user"].as_str()).collect();
+    users.sort();
+    users.into_iter().flatten().map(str::to_owned).collect()
+}
+
+#[track_caller]
+fn until_present(cluster: &Cluster, channel: &str, users: &[&str]) {
+    for node in 0..cluster.nodes.len() {
+        until("presence is what it should be", Duration::from_secs(30), || {
+            (present(cluster, node, channel) == users).then_some(())
+        });
+    }
+}
+
+fn enter(cluster: &Cluster, node: usize, user: &str, channel: &str) -> Client {
+    let mut client = Client::connect(&cluster.nodes[node], user);
+    client.subscribe(channel);
+    client
+}
+
+#[test]
+fn presence_is_of_all_nodes_and_survives_a_redis_that_forgets() {
+    let mut cluster = Cluster::of(2);
+    let mut ana = enter(&cluster, 0, "ana", "lobby:1");
+    let bo = enter(&cluster, 1, "bo", "lobby:1");
+    until_present(&cluster, "lobby:1", &["ana", "bo"]);
+    let stats = cluster.nodes[1].api("presence_stats", &json!({ "channel": "lobby:1" }));
+    assert_eq!(stats["result"], json!({ "num_clients": 2, "num_users": 2 }));
+    let joined = |push: Value| push["join"]["info"]["user"].as_str().map(str::to_owned);
+    assert_eq!(joined(ana.push()).as_deref(), Some("ana"));
+    assert_eq!(joined(ana.push()).as_deref(), Some("bo"));
+    cluster.redis.ask(&["FLUSHALL"]).expect("it forgets");
+    until_present(&cluster, "lobby:1", &["ana", "bo"]);
+    cluster.redis.kill().expect("it dies");
+    cluster.redis.restart().expect("it comes back, empty");
+    until_present(&cluster, "lobby:1", &["ana", "bo"]);
+    // Nobody left: the next that ana hears is a leave that happened.
+    drop(bo);
+    assert_eq!(ana.push()["leave"]["info"]["user"], "bo");
+    until_present(&cluster, "lobby:1", &["ana"]);
+}
+
+#[test]
+fn the_members_of_a_node_that_died_leave_once() {
+    let mut cluster = Cluster::with(3, &[("CLUSTER__LEASE", "6s")]);
+    let mut ana = enter(&cluster, 0, "ana", "lobby:1");
+    let mut bo = enter(&cluster, 1, "bo", "lobby:1");
+    let _gone = enter(&cluster, 2, "cy", "lobby:1");
+    until_present(&cluster, "lobby:1", &["ana", "bo", "cy"]);
+    let hears = |client: &mut Client, what: &str, user: &str| {
+        while client.push()[what]["info"]["user"] != *user {}
+    };
+    hears(&mut ana, "join", "cy");
+    hears(&mut bo, "join", "cy");
+    cluster.nodes[2].kill();
+    for client in [&mut ana, &mut bo] {
+        let push = client.push();
+        assert_eq!(push["leave"]["info"]["user"], "cy", "{push}");
+    }
+    cluster.nodes.pop();
+    until_present(&cluster, "lobby:1", &["ana", "bo"]);
+    let dee = enter(&cluster, 0, "dee", "lobby:1");
+    for client in [&mut ana, &mut bo] {
+        let push = client.push();
+        assert_eq!(push["join"]["info"]["user"], "dee", "no second leave: {push}");
+    }
+    drop(dee);
+}
+
+#[test]
+fn who_is_on_other_nodes_is_not_guessed_while_redis_is_away() {
+    let mut cluster = Cluster::of(2);
+    let _ana = enter(&cluster, 0, "ana", "lobby:1");
+    cluster.redis.kill().expect("it dies");
+    let ask = json!({ "channel": "lobby:1" }).to_string();
+    let head = format!(
+        "POST /api/presence HTTP/1.1\r\nX-API-Key: {API_KEY}\r\nContent-Type: application/json"
+    );
+    let answer = request(cluster.nodes[1].port, &head, &ask).expect("an answer").json();
+    assert_eq!(answer["error"]["code"], 100, "{answer}");
+    cluster.redis.restart().expect("it comes back");
+    until_present(&cluster, "lobby:1", &["ana"]);
 }

@@ -8,6 +8,7 @@ const FLOORS: &[&[&str]] = &[
     &["platform"],
     &["supervisor"],
     &["protocol"],
+    &["realtime::peers"],
     &["realtime::journal", "realtime::directory", "realtime::bridge"],
     &["realtime::namespace"],
     &["realtime::room"],

@@ -1,27 +1,34 @@
 //! The bridge's actor: which servers there are, what goes through which, and what to do when one breaks.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, Supervised};
 use bytes::Bytes;
+use redis::{Cmd, cmd};
+
+mod presence;
+mod servers;
+
+pub(super) use presence::{Ask, Note, Who};
+use presence::{FIRST_SWEEP, SWEEP};
 
 use super::{
-    Ears,
-    beacon::Names,
-    envelope,
+    Arrived, Ears, envelope,
     handle::{Options, Place},
     interest::{Interest, LinkId, Wish, Word},
-    link::{Link, LinkLost, LinkOpened, Spoken, State, Surroundings, Wished},
+    link::{Link, Spoken, Surroundings, Wished},
+    listener::Heard,
+    names::Names,
 };
 use crate::{
-    ids::Channel,
+    ids::{Channel, NodeId},
     platform::{
         metrics::Metrics,
-        redis_client::{Shard, Unreachable, slot},
+        redis_client::{self, slot},
     },
 };
 
@@ -49,6 +56,15 @@ pub(super) struct Bridge {
     looked: Option<Instant>,
     /// It was said that something is wrong.
     complained: bool,
+    /// What members of this node are written down under: the run as the others know it.
+    me: NodeId,
+    /// Other runs that live, by the feed.
+    live: HashSet<NodeId>,
+    /// Redis may not know who is here.
+    is_census_due: bool,
+    /// It knows that this run may have members.
+    is_written: bool,
+    ticks: u64,
 }
 
 /// Somebody hears.
@@ -73,14 +89,29 @@ pub(super) struct Say {
     pub place: Place,
 }
 
-/// Who the servers are.
+/// Something for other nodes, whatever else waits.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Found(Result<Vec<Shard>, Unreachable>);
+pub(super) struct Tell(pub Channel, pub Arrived);
+
+/// What a command costs of which nobody counts the bytes.
+const SMALL: usize = 256;
+
+/// The command that says something to all who listen.
+fn publish(options: &redis_client::Options, name: &str, envelope: &[u8]) -> Cmd {
+    let mut command = cmd(if options.is_sharded() { "SPUBLISH" } else { "PUBLISH" });
+    command.arg(name).arg(envelope);
+    command
+}
 
 impl Bridge {
     pub fn new(options: Options, metrics: Arc<Metrics>) -> Self {
         Self {
+            me: options.me,
+            live: HashSet::new(),
+            is_census_due: true,
+            is_written: false,
+            ticks: 0,
             options,
             metrics,
             with: None,
@@ -99,8 +130,16 @@ impl Bridge {
         let with = self.with.as_ref()?;
         match with.options.is_sharded() {
             false => (!self.links.is_empty()).then_some(0),
+            true => self.server(&with.names.channel(channel)),
+        }
+    }
+
+    /// The link to the server of a name.
+    fn server(&self, name: &str) -> Option<usize> {
+        match self.options.redis.is_sharded() {
+            false => (!self.links.is_empty()).then_some(0),
             true => {
-                let slot = slot(with.names.channel(channel).as_bytes());
+                let slot = slot(name.as_bytes());
                 let is_home =
                     |link: &Link| link.shard.slots.as_ref().is_some_and(|it| it.contains(slot));
                 self.links.iter().position(is_home)
@@ -125,9 +164,8 @@ impl Bridge {
     /// Sends what waits and asks for what is wished, wherever that can be done now.
     fn go_on(&mut self, ctx: &mut Context<Self>) {
         let Some(with) = &self.with else { return };
-        let is_sharded = with.options.is_sharded();
         for link in &mut self.links {
-            link.go_on_saying(is_sharded, ctx);
+            link.go_on_saying(ctx);
             let Some(most) = link.may_wish() else { continue };
             let wishes = self.interest.take(link.id, most);
             if wishes.is_empty() {
@@ -143,92 +181,6 @@ impl Bridge {
         }
     }
 
-    /// Asks who the servers are, unless somebody does.
-    fn look(&mut self, ctx: &mut Context<Self>) {
-        let Some(with) = self.with.as_ref().filter(|_| !self.is_looking) else { return };
-        self.is_looking = true;
-        self.looked = Some(Instant::now());
-        let (options, me) = (with.options.clone(), ctx.address());
-        actix_rt::spawn(async move {
-            let found = options.shards().await;
-            #[allow(clippy::disallowed_methods, reason = "one at a time")]
-            me.do_send(Found(found));
-        });
-    }
-
-    /// The servers are these: links to those that stay are kept, the others go.
-    fn adopt(&mut self, shards: Vec<Shard>, ctx: &mut Context<Self>) {
-        let Some(with) = &self.with else { return };
-        if self.links.iter().map(|link| &link.shard).eq(&shards) {
-            return;
-        }
-        let mut old = std::mem::take(&mut self.links);
-        for (index, shard) in shards.into_iter().enumerate() {
-            let same = |it: &Link| {
-                it.index == index && (&it.shard.host, it.shard.port) == (&shard.host, shard.port)
-            };
-            match old.iter().position(same) {
-                Some(at) => {
-                    let mut link = old.swap_remove(at);
-                    link.shard = shard;
-                    self.links.push(link);
-                }
-                None => {
-                    self.last_id += 1;
-                    let mut link = Link::new(self.last_id, shard, index);
-                    link.open(with, ctx);
-                    self.links.push(link);
-                }
-            }
-        }
-        with.ears.shards(self.links.len());
-        log::info!("{} of {}", self.links.len(), with.options.place());
-        for gone in old {
-            let words = self.interest.down(gone.id);
-            self.tell(words);
-            self.interest.forget(gone.id);
-        }
-        let mut interest = std::mem::take(&mut self.interest);
-        interest.moved(|channel| {
-            let link = self.home(channel).and_then(|at| self.links.get(at))?;
-            Some((link.id, link.is_up()))
-        });
-        self.interest = interest;
-        self.go_on(ctx);
-        self.count();
-    }
-
-    fn lose(&mut self, id: LinkId, why: &str, ctx: &mut Context<Self>) {
-        let Some(link) = self.link(id) else { return };
-        let was_up = link.is_up();
-        let (pause, unsaid) = link.lost();
-        let words = self.interest.down(id);
-        self.tell(words);
-        self.metrics.bridge_shed_total.of("unsaid").inc_by(unsaid as u64);
-        if was_up {
-            self.metrics.bridge_broken_total.inc();
-        }
-        if !std::mem::replace(&mut self.complained, true) {
-            log::warn!(
-                "a server of Redis can't be reached, messages of other nodes come by the journal: {why}"
-            );
-        }
-        self.count();
-        ctx.run_later(pause, move |bridge, ctx| bridge.retry(id, ctx));
-    }
-
-    fn retry(&mut self, id: LinkId, ctx: &mut Context<Self>) {
-        let Some(with) = &self.with else { return };
-        let moves = with.options.moves();
-        let Some(link) = self.links.iter_mut().find(|link| link.id == id) else { return };
-        if matches!(link.state, State::Down) {
-            link.open(with, ctx);
-        }
-        if moves {
-            self.look(ctx);
-        }
-    }
-
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
         while let Some((since, ..)) = self.asked.front()
@@ -241,13 +193,19 @@ impl Bridge {
         let Some(with) = &self.with else { return };
         for link in self.links.iter_mut().filter(|link| link.is_up()) {
             let name = with.names.beacon(link.shard.slots.as_ref());
-            link.say(name.into(), envelope::beacon(with.me), None);
-            link.probe(ctx);
+            let beacon = envelope::beacon(with.me);
+            link.say(publish(&with.options, &name, &beacon), beacon.len(), None);
+            link.probe(with, ctx);
+        }
+        self.ticks += 1;
+        if self.ticks % SWEEP == FIRST_SWEEP {
+            self.sweep(ctx);
         }
         let is_due = self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK);
         if is_due && (self.links.is_empty() || with.options.moves()) {
             self.look(ctx);
         }
+        self.count_members();
         self.go_on(ctx);
         self.count();
     }
@@ -295,6 +253,7 @@ impl Handler<Open> for Bridge {
             me: self.options.me,
             ears,
             metrics: self.metrics.clone(),
+            heard: Arc::new(Heard::default()),
         });
         self.look(ctx);
     }
@@ -331,59 +290,10 @@ impl Handler<Say> for Bridge {
             return;
         };
         self.metrics.bridge_sent_total.inc();
-        let is_sharded = with.options.is_sharded();
+        let command = publish(&with.options, &with.names.channel(&channel), &envelope);
         let link = &mut self.links[at];
-        link.say(with.names.channel(&channel).into(), envelope, Some(place));
-        link.go_on_saying(is_sharded, ctx);
-    }
-}
-
-impl Handler<Found> for Bridge {
-    type Result = ();
-
-    fn handle(&mut self, Found(found): Found, ctx: &mut Self::Context) {
-        self.is_looking = false;
-        match found {
-            Ok(shards) => self.adopt(shards, ctx),
-            Err(why) if !std::mem::replace(&mut self.complained, true) => {
-                log::warn!(
-                    "Redis can't be reached, messages of other nodes come by the journal: {why}"
-                );
-            }
-            Err(_) => {}
-        }
-    }
-}
-
-impl Handler<LinkOpened> for Bridge {
-    type Result = ();
-
-    fn handle(&mut self, opened: LinkOpened, ctx: &mut Self::Context) {
-        let LinkOpened { link: id, generation, result } = opened;
-        if !self.is_current(id, generation) {
-            return;
-        }
-        match result {
-            Ok(connections) => {
-                if let Some(link) = self.link(id) {
-                    link.opened(connections);
-                }
-                if std::mem::take(&mut self.complained) {
-                    log::info!("Redis can be reached again");
-                }
-                // What was wished while it was opening had no link yet.
-                let mut interest = std::mem::take(&mut self.interest);
-                interest.moved(|channel| {
-                    let link = self.home(channel).and_then(|at| self.links.get(at))?;
-                    Some((link.id, false))
-                });
-                interest.up(id);
-                self.interest = interest;
-                self.go_on(ctx);
-                self.count();
-            }
-            Err(why) => self.lose(id, &why.0, ctx),
-        }
+        link.say(command, envelope.len(), Some(place));
+        link.go_on_saying(ctx);
     }
 }
 
@@ -427,12 +337,15 @@ impl Handler<Wished> for Bridge {
     }
 }
 
-impl Handler<LinkLost> for Bridge {
+impl Handler<Tell> for Bridge {
     type Result = ();
 
-    fn handle(&mut self, lost: LinkLost, ctx: &mut Self::Context) {
-        if self.is_current(lost.link, lost.generation) {
-            self.lose(lost.link, &lost.why, ctx);
-        }
+    fn handle(&mut self, Tell(channel, what): Tell, ctx: &mut Self::Context) {
+        let home = self.home(&channel).filter(|at| self.links[*at].is_up());
+        let (Some(at), Some(with)) = (home, &self.with) else { return };
+        let envelope = envelope::seal(with.me, &what);
+        let command = publish(&with.options, &with.names.channel(&channel), &envelope);
+        self.links[at].say(command, envelope.len(), None);
+        self.go_on(ctx);
     }
 }

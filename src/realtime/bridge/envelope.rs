@@ -60,7 +60,7 @@ struct Data {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Info {
+pub(super) struct Info {
     #[prost(string, tag = "1")]
     user: String,
     #[prost(string, tag = "2")]
@@ -146,7 +146,8 @@ fn said(it: &Publication) -> Said {
     }
 }
 
-fn info(it: &ClientInfo) -> Info {
+/// A member as it is written down.
+pub(super) fn info(it: &ClientInfo) -> Info {
     Info {
         user: it.user.clone(),
         client: it.client.clone(),

@@ -5,17 +5,20 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use actix::{Addr, ArbiterHandle};
+use actix::{Addr, ArbiterHandle, Recipient};
 
 use super::{
     Arrived, Ears,
-    actor::{self, Bridge},
+    actor::{self, Bridge, Note},
     envelope,
+    registry::Entry,
 };
 use crate::{
     fail_point,
     ids::{Channel, NodeId},
     platform::{metrics::Metrics, redis_client},
+    protocol::ClientInfo,
+    realtime::peers::Outlook,
     supervisor,
 };
 
@@ -69,6 +72,39 @@ impl BridgeHandle {
                 self.metrics.bridge_shed_total.of(what).inc();
             }
         }
+    }
+
+    /// Writes a member of this node down, for other nodes to see.
+    pub fn enter(&self, channel: &Channel, info: &Arc<ClientInfo>, join_leave: bool) {
+        let bytes = info.conn_info.len() + info.chan_info.len() + OVERHEAD;
+        let note = match Load::admit(&self.load, bytes, false) {
+            Some(place) => {
+                let (channel, info) = (channel.clone(), info.clone());
+                Note::Enter { channel, info, join_leave, place }
+            }
+            None => Note::Shed,
+        };
+        self.tell(note);
+    }
+
+    /// Strikes a member out.
+    pub fn leave(&self, channel: &Channel, client: &str) {
+        self.tell(Note::Leave { channel: channel.clone(), client: client.into() });
+    }
+
+    /// Nobody of this node is in the channel any more.
+    pub fn empty(&self, channel: &Channel) {
+        self.tell(Note::Empty(channel.clone()));
+    }
+
+    /// Who is in a channel on other nodes. None if that can't be known now.
+    pub async fn who(&self, channel: &Channel) -> Option<Vec<Entry>> {
+        self.bridge.send(actor::Who(channel.clone())).await.ok().flatten()
+    }
+
+    /// Where it is told who lives.
+    pub fn knows_who_lives(&self) -> Recipient<Outlook> {
+        self.bridge.clone().recipient()
     }
 
     /// A room wants to hear what other nodes say: [`Ears::listening`] answers.

@@ -3,16 +3,16 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use actix::{Addr, AsyncContext, Context, Message};
-use bytes::Bytes;
-use redis::{Pipeline, PushInfo, PushKind, Value, aio::MultiplexedConnection, cmd};
+use redis::{Cmd, Pipeline, PushInfo, PushKind, Value, aio::MultiplexedConnection, cmd};
 
 use super::{
     Ears,
     actor::Bridge,
-    beacon::Names,
-    envelope::{self, Opened},
     handle::Place,
     interest::{LinkId, Wish},
+    listener::{Heard, Listener},
+    names::Names,
+    registry,
 };
 use crate::{
     fail_point,
@@ -49,10 +49,19 @@ pub(super) struct Link {
     pub index: usize,
     pub generation: Generation,
     pub state: State,
-    waiting: VecDeque<(Arc<str>, Bytes, Option<Place>)>,
+    /// What the data of the server was marked with when it was looked at last.
+    mark: Option<String>,
+    waiting: VecDeque<Waiting>,
     is_saying: bool,
     is_wishing: bool,
     pause: Duration,
+}
+
+/// A command that waits to be sent; its bytes are those of its arguments.
+struct Waiting {
+    command: Cmd,
+    bytes: usize,
+    _place: Option<Place>,
 }
 
 pub(super) enum State {
@@ -104,6 +113,15 @@ pub(super) struct LinkLost {
     pub why: String,
 }
 
+/// What the data of a server is marked with.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct LinkMarked {
+    pub link: LinkId,
+    pub generation: Generation,
+    pub mark: Option<String>,
+}
+
 /// Why a link is of no more use as it is.
 #[derive(Debug)]
 pub(super) struct Broken(pub String);
@@ -116,6 +134,7 @@ impl Link {
             index,
             generation: 0,
             state: State::Down,
+            mark: None,
             waiting: VecDeque::new(),
             is_saying: false,
             is_wishing: false,
@@ -137,6 +156,7 @@ impl Link {
             ears: with.ears.clone(),
             names: with.names.clone(),
             metrics: with.metrics.clone(),
+            heard: with.heard.clone(),
             me: with.me,
             index: self.index,
         };
@@ -185,38 +205,50 @@ impl Link {
         (pause, unsaid)
     }
 
-    /// Puts something behind what waits.
-    pub fn say(&mut self, name: Arc<str>, envelope: Bytes, place: Option<Place>) {
-        self.waiting.push_back((name, envelope, place));
+    /// Puts a command behind what waits.
+    pub fn say(&mut self, command: Cmd, bytes: usize, place: Option<Place>) {
+        self.waiting.push_back(Waiting { command, bytes, _place: place });
     }
 
     /// Sends what waits, unless something is under way: then more gathers meanwhile.
-    pub fn go_on_saying(&mut self, is_sharded: bool, ctx: &mut Context<Bridge>) {
+    pub fn go_on_saying(&mut self, ctx: &mut Context<Bridge>) {
         let State::Up(connections) = &self.state else { return };
         if self.is_saying || self.waiting.is_empty() {
             return;
         }
         self.is_saying = true;
-        let command = if is_sharded { "SPUBLISH" } else { "PUBLISH" };
         let mut pipeline = redis::pipe();
-        let mut places = Vec::new();
-        let (mut count, mut bytes) = (0, 0);
-        while let Some((_, envelope, _)) = self.waiting.front()
-            && (count == 0 || (count < MOST_SAID && bytes + envelope.len() <= MOST_SAID_BYTES))
-            && let Some((name, envelope, place)) = self.waiting.pop_front()
+        let mut said = Vec::new();
+        let mut bytes = 0;
+        while let Some(next) = self.waiting.front()
+            && (said.is_empty()
+                || (said.len() < MOST_SAID && bytes + next.bytes <= MOST_SAID_BYTES))
+            && let Some(mut next) = self.waiting.pop_front()
         {
-            (count, bytes) = (count + 1, bytes + envelope.len());
-            pipeline.cmd(command).arg(&*name).arg(&*envelope).ignore();
-            places.push(place);
+            bytes += next.bytes;
+            pipeline.add_command(std::mem::take(&mut next.command)).ignore();
+            said.push(next);
         }
         let mut say = connections.say.clone();
         let (link, generation, me) = (self.id, self.generation, ctx.address());
         actix_rt::spawn(async move {
             let result = run(&pipeline, &mut say).await;
             fail_point!("bridge.sent");
-            drop(places);
+            drop(said);
             tell(&me, Spoken { link, generation, result });
         });
+    }
+
+    /// Asks the server something, past what waits.
+    pub fn ask(&self, command: Cmd) -> impl Future<Output = Option<Value>> + use<> {
+        let say = match &self.state {
+            State::Up(connections) => Some(connections.say.clone()),
+            _ => None,
+        };
+        async move {
+            let answer = command.query_async::<Value>(&mut say?).await;
+            answer.inspect_err(|why| log::debug!("Redis did not answer: {why}")).ok()
+        }
     }
 
     /// The server answered to what was said.
@@ -257,16 +289,34 @@ impl Link {
         self.is_wishing = false;
     }
 
-    /// Asks whether the connection that listens still does: nothing else would show that its other end is gone.
-    pub fn probe(&self, ctx: &mut Context<Bridge>) {
+    /// Asks whether both ways still lead somewhere, which nothing else would show, and what its data is marked with.
+    pub fn probe(&self, with: &Surroundings, ctx: &mut Context<Bridge>) {
         let State::Up(connections) = &self.state else { return };
         let mut listen = connections.listen.clone();
+        let mut say = connections.say.clone();
         let (link, generation, me) = (self.id, self.generation, ctx.address());
+        let slots = self.shard.slots.as_ref();
+        let mark = registry::mark(&with.names, slots, NodeId::new()).command;
+        let marked = registry::marked(&with.names, slots).command;
         actix_rt::spawn(async move {
-            if let Err(why) = cmd("PING").query_async::<Value>(&mut listen).await {
-                tell(&me, LinkLost { link, generation, why: why.to_string() });
+            let probe = async {
+                cmd("PING").query_async::<Value>(&mut listen).await?;
+                let mut pipeline = redis::pipe();
+                pipeline.add_command(mark).ignore().add_command(marked);
+                pipeline.query_async::<(Option<String>,)>(&mut say).await
+            };
+            match probe.await {
+                Ok((mark,)) => tell(&me, LinkMarked { link, generation, mark }),
+                Err(why) => tell(&me, LinkLost { link, generation, why: why.to_string() }),
             }
         });
+    }
+
+    /// The mark was read. True if the data is not that which was written to before.
+    pub fn marked(&mut self, mark: Option<String>) -> bool {
+        let is_another = self.mark != mark;
+        self.mark = mark;
+        is_another
     }
 }
 
@@ -277,41 +327,7 @@ pub(super) struct Surroundings {
     pub me: NodeId,
     pub ears: Arc<dyn Ears>,
     pub metrics: Arc<Metrics>,
-}
-
-/// Hears what one server says unasked. Runs where the connection is read: what it takes is not read meanwhile.
-struct Listener {
-    ears: Arc<dyn Ears>,
-    names: Names,
-    metrics: Arc<Metrics>,
-    me: NodeId,
-    index: usize,
-}
-
-impl Listener {
-    fn hear(&self, push: PushInfo) {
-        if !matches!(push.kind, PushKind::Message | PushKind::SMessage) {
-            return;
-        }
-        let mut data = push.data.into_iter();
-        let (Some(Value::BulkString(name)), Some(Value::BulkString(bytes))) =
-            (data.next(), data.next())
-        else {
-            return;
-        };
-        let channel = self.names.parse(&name);
-        match (envelope::open(bytes.into()), channel) {
-            (Some((from, Opened::Beacon)), _) => self.ears.beacon(from, self.index),
-            (Some((from, _)), _) if from == self.me => {}
-            (Some((_, Opened::Arrived(arrived))), Some(channel)) => {
-                self.metrics.bridge_received_total.inc();
-                self.ears.arrived(&channel, arrived);
-            }
-            // Of another version, or of nobody we know: the journal says what it was.
-            (Some((_, Opened::Strange)) | None, Some(channel)) => self.ears.missed(&channel),
-            _ => {}
-        }
-    }
+    pub heard: Arc<Heard>,
 }
 
 async fn run(pipeline: &Pipeline, on: &mut MultiplexedConnection) -> Result<(), Broken> {

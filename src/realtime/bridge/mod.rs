@@ -12,15 +12,19 @@ use crate::{
 };
 
 mod actor;
-mod beacon;
+mod burial;
 mod envelope;
 mod handle;
 mod interest;
 mod link;
+mod listener;
+mod names;
+mod registry;
 #[cfg(test)]
 mod tests;
 
 pub use handle::{BridgeHandle, Options};
+pub use registry::Entry;
 
 /// What came from another node.
 #[derive(Clone, PartialEq, Debug)]
@@ -50,4 +54,7 @@ pub trait Ears: Send + Sync + 'static {
 
     /// There are so many of those servers now.
     fn shards(&self, count: usize);
+
+    /// Redis does not know any more who is here: all members have to be [written down](BridgeHandle::enter) again.
+    fn census(&self);
 }

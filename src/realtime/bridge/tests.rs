@@ -29,6 +29,7 @@ enum Heard {
     Missed(Channel),
     Beacon(NodeId, usize),
     Shards(usize),
+    Census,
 }
 
 #[derive(Default)]
@@ -92,6 +93,9 @@ impl Ears for Recorder {
     }
     fn shards(&self, count: usize) {
         self.push(Heard::Shards(count));
+    }
+    fn census(&self) {
+        self.push(Heard::Census);
     }
 }
 
@@ -252,7 +256,8 @@ async fn an_envelope_of_another_version_makes_the_room_look() {
 
 #[actix::test]
 async fn a_user_with_few_rights_and_a_password_is_enough() {
-    let user = "user ana on >hunter2 resetchannels &test:* resetkeys -@all +@connection +@pubsub";
+    let user = "user ana on >hunter2 resetchannels &test:* resetkeys ~test:* -@all \
+                +@connection +@pubsub +@hash +@set +set +get +del";
     let redis = Redis::start(&[user, "user default off"]).unwrap();
     let url = redis.url().replace("redis://", "redis://ana:hunter2@");
     two(&url).await;

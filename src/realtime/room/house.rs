@@ -21,7 +21,7 @@ use super::{
 use crate::{
     ids::Channel,
     platform::metrics::Metrics,
-    protocol::reply::PresenceResult,
+    protocol::{Refusal, reply::PresenceResult},
     realtime::{
         bridge::{Arrived, BridgeHandle},
         directory::{Absent, Directory, Full, Life},
@@ -123,6 +123,33 @@ pub struct House {
 #[derive(Debug)]
 pub struct Busy;
 
+/// Why a question about a channel has no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoAnswer {
+    /// Its room has no time for it.
+    Busy,
+    /// Nobody can say who is on other nodes: Redis does not answer.
+    OfOthers,
+}
+
+impl From<Busy> for NoAnswer {
+    fn from(_: Busy) -> Self {
+        Self::Busy
+    }
+}
+
+impl From<NoAnswer> for Refusal {
+    fn from(why: NoAnswer) -> Self {
+        let unknown = "who is on other nodes can't be known at the moment; try again";
+        match why {
+            NoAnswer::Busy => {
+                Self::TOO_MANY_REQUESTS.because("the room is full of requests; try again")
+            }
+            NoAnswer::OfOthers => Self::INTERNAL.because(unknown),
+        }
+    }
+}
+
 impl House {
     /// Without workers yet: they need the house to start.
     pub fn new(
@@ -223,14 +250,32 @@ impl House {
         self.rooms.must_send_if_there(channel, request);
     }
 
-    /// Everybody in the channel; nobody if its room sleeps.
-    pub async fn presence(&self, channel: &Channel) -> Result<PresenceResult, Busy> {
-        self.question(channel, Request::Presence).await
+    /// Everybody in the channel, on all nodes.
+    pub async fn presence(&self, channel: &Channel) -> Result<PresenceResult, NoAnswer> {
+        let mut present: PresenceResult = self.question(channel, Request::Presence).await?;
+        if let Some(bridge) = &self.bridge {
+            let elsewhere = bridge.who(channel).await.ok_or(NoAnswer::OfOthers)?;
+            let elsewhere = elsewhere.into_iter().map(|it| (it.info.client.clone(), it.info));
+            // One that hopped is here, whatever is written down.
+            let here = std::mem::replace(&mut present, elsewhere.collect());
+            present.extend(here);
+        }
+        Ok(present)
     }
 
-    /// How many are in the channel.
-    pub async fn presence_stats(&self, channel: &Channel) -> Result<PresenceStats, Busy> {
-        self.question(channel, Request::PresenceStats).await
+    /// How many are in the channel, on all nodes.
+    pub async fn presence_stats(&self, channel: &Channel) -> Result<PresenceStats, NoAnswer> {
+        if self.bridge.is_none() {
+            return Ok(self.question(channel, Request::PresenceStats).await?);
+        }
+        let present = self.presence(channel).await?;
+        let users: HashSet<&str> = present.values().map(|info| info.user.as_str()).collect();
+        Ok(PresenceStats { clients: present.len() as u32, users: users.len() as u32 })
+    }
+
+    /// Redis may not know who is in the channel: the room writes it down again.
+    pub fn register(&self, channel: &Channel) {
+        self.tell(channel, Request::Register);
     }
 
     /// How many connections are in the channel, whether they show up in presence or not.

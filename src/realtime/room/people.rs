@@ -141,6 +141,12 @@ impl People {
         PresenceStats { clients: self.present().count() as u32, users: users.len() as u32 }
     }
 
+    /// Who shows up in presence, and how.
+    pub fn shown(&self) -> impl Iterator<Item = (&Arc<ClientInfo>, Announced)> {
+        let present = self.here.values().filter(|person| person.announced.presence);
+        present.map(|person| (&person.info, person.announced))
+    }
+
     fn present(&self) -> impl Iterator<Item = &Arc<ClientInfo>> {
         self.here.values().filter(|p| p.announced.presence).map(|p| &p.info)
     }

@@ -33,6 +33,8 @@ pub enum Request {
     Removed,
     /// Another node said something, or is known to have.
     Arrived(Arrived),
+    /// Write down who is here, for other nodes to see.
+    Register,
     /// What other nodes say is heard from now on.
     Listening,
     /// Something of other nodes did not get through to this room.

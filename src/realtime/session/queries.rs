@@ -7,7 +7,6 @@ use crate::{
     realtime::{
         journal::{Direction, Page, Range},
         namespace::Asker,
-        room::house::Busy,
     },
 };
 
@@ -22,7 +21,10 @@ impl Connection {
         };
         let house = self.host.node.house.clone();
         let answer = async move {
-            house.presence(&channel).await.map_or_else(|Busy| busy(), Outcome::Presence)
+            house
+                .presence(&channel)
+                .await
+                .map_or_else(|why| Outcome::Refused(why.into()), Outcome::Presence)
         };
         self.ask(id, answer, ctx);
     }
@@ -35,7 +37,7 @@ impl Connection {
         let house = self.host.node.house.clone();
         let answer = async move {
             house.presence_stats(&channel).await.map_or_else(
-                |Busy| busy(),
+                |why| Outcome::Refused(why.into()),
                 |s| Outcome::PresenceStats { num_clients: s.clients, num_users: s.users },
             )
         };
@@ -84,10 +86,6 @@ impl Connection {
         rule(&node.namespaces, &channel, asker)?;
         Ok(channel)
     }
-}
-
-fn busy() -> Outcome {
-    Outcome::Refused(Refusal::TOO_MANY_REQUESTS.because("the room is full of requests; try again"))
 }
 
 /// What a history request asks of a journal; at most `most` publications.

@@ -9,14 +9,14 @@ use super::{
         flow::Recovery,
         hub::{Enter, ToHub},
         request::{Leave, Subscribe},
-        seat::Identity,
+        seat::{Announced, Identity},
     },
     Room,
 };
 use crate::{
     platform::mutant::mutant,
     protocol::{
-        Position, Publication,
+        ClientInfo, Position, Publication,
         push::Event,
         refusal::Refusal,
         reply::{RecoveredPublication, SubscribeResult},
@@ -105,6 +105,9 @@ impl Room {
             delta: wishes.delta,
         };
         self.people.enter(&who, wishes.announced);
+        if wishes.announced.presence {
+            self.write_down(&who.info, wishes.announced);
+        }
         let (worker, info, announced) = (who.seat.worker(), who.info.clone(), wishes.announced);
         let enter =
             Enter { channel: self.channel.clone(), who, wishes, position: at.offset, result, told };
@@ -131,10 +134,26 @@ impl Room {
         let left = self.people.leave(leave.seat, leave.number);
         let worker = leave.seat.worker();
         self.house.must_tell(worker, ToHub::Leave { channel: self.channel.clone(), leave });
-        if let Some((info, announced)) = left
-            && announced.join_leave
-        {
+        let Some((info, announced)) = left else { return };
+        if let Some(bridge) = self.house.bridge().filter(|_| announced.presence) {
+            bridge.leave(&self.channel, &info.client);
+        }
+        if announced.join_leave {
             self.announce_everywhere(Event::Leave(info));
+        }
+    }
+
+    /// For other nodes to see that somebody is here.
+    fn write_down(&self, info: &Arc<ClientInfo>, announced: Announced) {
+        if let Some(bridge) = self.house.bridge() {
+            bridge.enter(&self.channel, info, announced.join_leave);
+        }
+    }
+
+    /// Everybody who is here, since it may be unknown elsewhere.
+    pub(super) fn register(&self) {
+        for (info, announced) in self.people.shown() {
+            self.write_down(info, announced);
         }
     }
 

@@ -50,6 +50,7 @@ impl Room {
         if let Some(bridge) = self.house.bridge()
             && std::mem::take(&mut self.ears) != Ears::Closed
         {
+            bridge.empty(&self.channel);
             bridge.unlisten(&self.channel);
         }
     }

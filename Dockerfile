@@ -6,6 +6,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
 COPY migrations migrations
 COPY benches benches
+COPY nginx nginx
 COPY src src
 RUN cargo build --release --locked
 

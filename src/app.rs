@@ -19,6 +19,7 @@ use tokio::{
 
 use crate::{
     edge::{
+        address::Proxies,
         api,
         backend::NodeBackend,
         identity::{ApiKeys, Origins},
@@ -258,6 +259,7 @@ impl Parts {
         let client = &self.node.settings.client;
         let door = Door {
             origins: Origins::new(&client.allowed_origins),
+            proxies: Proxies::new(&self.node.settings.http_server.trusted_proxies),
             gate: self.gate.clone(),
             metrics: self.node.metrics.clone(),
         };

@@ -1,5 +1,6 @@
 //! Where the outside touches us: knows HTTP and who is asking, decides nothing.
 
+pub mod address;
 pub mod api;
 pub mod backend;
 pub mod error;

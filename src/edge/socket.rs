@@ -4,7 +4,7 @@
 //! ends right after the handshake, and the session owns the socket and nothing else. What comes here has passed
 //! no middleware: every check is in [`handshake`](super::handshake).
 
-use std::{net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{net::IpAddr, rc::Rc, sync::Arc, time::Duration};
 
 use actix_codec::{Framed, FramedParts};
 use actix_http::{Request, h1};
@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use super::{
+    address::Proxies,
     handshake::{Rejection, Welcome, judge},
     identity::Origins,
     limits::{ConnectionPermit, Gate, HandshakePermit},
@@ -38,7 +39,8 @@ pub struct Accepted {
     pub encoding: Encoding,
     /// The client wants WebSocket pings, and no pings of the protocol.
     pub native_ping: bool,
-    pub peer: SocketAddr,
+    /// Of the client, as far as a trusted proxy or the socket tells.
+    pub address: IpAddr,
     /// Held until the connection has ended.
     pub permit: ConnectionPermit,
     /// Held until the connect command was answered.
@@ -52,6 +54,7 @@ pub type Accept = Rc<dyn Fn(Accepted)>;
 #[derive(Debug)]
 pub struct Door {
     pub origins: Origins,
+    pub proxies: Proxies,
     pub gate: Arc<Gate>,
     pub metrics: Arc<Metrics>,
 }
@@ -67,37 +70,39 @@ pub(super) async fn take_over(
     if !write_buf.is_empty() && !written(&mut io, &write_buf).await {
         return;
     }
+    let Ok(peer) = io.peer_addr() else { return };
+    let address = door.proxies.client(peer.ip(), request.head().headers());
     let judged = judge(request.head(), &door.origins)
         .and_then(|welcome| Ok((welcome, door.gate.enter().map_err(Rejection::from)?)));
     drop(request);
     match judged {
-        Ok((welcome, permits)) => let_in(io, &read_buf, welcome, permits, accept).await,
+        Ok((welcome, permits)) => let_in((io, address), &read_buf, welcome, permits, accept).await,
         Err(rejection) => {
             door.metrics.handshakes_refused_total.code(rejection.status.as_u16().into()).inc();
+            log::debug!("{address}: an upgrade request was answered {}", rejection.status);
             refuse(io, rejection).await;
         }
     }
 }
 
 async fn let_in(
-    mut io: TcpStream,
+    (mut io, address): (TcpStream, IpAddr),
     read: &[u8],
     welcome: Welcome,
     (permit, handshake): (ConnectionPermit, HandshakePermit),
     accept: Accept,
 ) {
-    let Ok(peer) = io.peer_addr() else { return };
     if !written(&mut io, &welcome.answer()).await {
         return;
     }
     // A copy, so that the dispatcher's whole read buffer does not live on for a few bytes.
     let leftover = Bytes::copy_from_slice(read);
     let Welcome { encoding, native_ping, .. } = welcome;
-    accept(Accepted { io, leftover, encoding, native_ping, peer, permit, handshake });
+    log::debug!("{address}: a socket was let in");
+    accept(Accepted { io, leftover, encoding, native_ping, address, permit, handshake });
 }
 
 async fn refuse(mut io: TcpStream, rejection: Rejection) {
-    log::debug!("an upgrade request was answered {}", rejection.status);
     if !written(&mut io, &rejection.answer()).await || io.shutdown().await.is_err() {
         return;
     }

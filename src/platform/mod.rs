@@ -7,6 +7,7 @@ pub mod file_size;
 pub mod glob;
 pub mod metrics;
 pub mod mutant;
+pub mod network;
 pub mod open_files;
 pub mod postgres;
 pub mod redis_client;

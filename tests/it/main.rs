@@ -23,6 +23,7 @@ mod identity;
 mod metrics;
 #[cfg(feature = "failpoints")]
 mod mutants;
+mod nginx;
 #[cfg(feature = "failpoints")]
 mod panics;
 mod postgres;

@@ -11,6 +11,7 @@ use std::{
 use super::*;
 use crate::{
     edge::{
+        address::Proxies,
         identity::Origins,
         limits::{Gate, Limits},
         socket::Accepted,
@@ -35,7 +36,9 @@ struct Running {
 fn running(limits: Limits) -> Running {
     let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
     let gate = Gate::new(limits, metrics.clone());
-    let door = Door { origins: Origins::new(&[]), gate: gate.clone(), metrics: metrics.clone() };
+    let proxies = Proxies::default();
+    let door =
+        Door { origins: Origins::new(&[]), proxies, gate: gate.clone(), metrics: metrics.clone() };
     let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
     let address = listener.local_addr().unwrap();
     let (tell, accepted) = mpsc::channel();
@@ -128,7 +131,7 @@ fn a_client_is_handed_over_with_the_bytes_it_sent_ahead() {
         server.open("sec-websocket-protocol: centrifuge-protobuf\r\n", b"first frame");
     assert_eq!(&accepted.leftover[..], b"first frame");
     assert_eq!(accepted.encoding, Encoding::Protobuf);
-    assert_eq!(accepted.peer, client.local_addr().unwrap());
+    assert_eq!(accepted.address, client.local_addr().unwrap().ip());
     assert!(accepted.io.nodelay().unwrap());
 }
 

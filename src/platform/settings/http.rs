@@ -9,11 +9,13 @@ use super::{
     kinds::Secret,
     section::{Wrong, section},
 };
+use crate::platform::network::Network;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 section! {
     /// Where clients and backends come in: WebSockets and the server API.
+    #[check(check_http_server)]
     pub struct HttpServer {
         /// IP address to listen on. Beyond loopback the node needs secrets of your own: it refuses
         /// to go there with the ones that it generated for development.
@@ -22,6 +24,9 @@ section! {
         pub port: u16 = 8000,
         /// Threads that carry connections and rooms. 0 means one for each core.
         pub workers: usize = 0,
+        /// Proxies that say truly in `X-Forwarded-For` for whom they speak, as addresses or networks
+        /// ("127.0.0.1", "10.0.0.0/8"). From others that header is not read.
+        pub trusted_proxies: Vec<String> = Vec::new(),
     }
 }
 
@@ -84,6 +89,14 @@ impl HttpApi {
     pub fn all_keys(&self) -> impl Iterator<Item = &Secret> {
         std::iter::once(&self.key).chain(&self.keys).filter(|key| !key.is_empty())
     }
+}
+
+fn check_http_server(server: &HttpServer, wrong: &mut Wrong) {
+    wrong.unless(
+        server.trusted_proxies.iter().all(|text| Network::parse(text).is_some()),
+        "trusted_proxies",
+        "IP addresses or networks, like [\"127.0.0.1\", \"10.0.0.0/8\"]",
+    );
 }
 
 fn check_websocket(websocket: &WebSocket, wrong: &mut Wrong) {

@@ -162,6 +162,11 @@ fn what_does_not_fit_together_is_told_with_both_names() {
         ("FANFARE_CLIENT__RECOVERY_MAX_SIZE", "1MiB", "client.recovery_max_size: expected less"),
         ("FANFARE_CLIENT__RECOVERY_BUDGET", "1KiB", "client.recovery_budget: expected at least"),
         ("FANFARE_CLIENT__QUEUES_MAX_SIZE", "1KiB", "client.queues_max_size: expected at least"),
+        (
+            "FANFARE_HTTP_SERVER__TRUSTED_PROXIES",
+            "[\"10.0.0.0/40\"]",
+            "http_server.trusted_proxies: expected IP addresses",
+        ),
         ("FANFARE_CLIENT__ALLOWED_ORIGINS", "[\"\"]", "client.allowed_origins: expected patterns"),
         ("FANFARE_CLIENT__TOKEN__RSA_PUBLIC_KEY", "x", "client.token.rsa_public_key: expected a"),
         (

@@ -72,6 +72,15 @@ impl Socket {
         Self::shake_hands(stream, path, headers)
     }
 
+    /// The same from another address of loopback.
+    pub fn try_open_from(from: [u8; 4], port: u16, headers: &str) -> Result<Self, Refused> {
+        let stream = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        stream.bind(&SocketAddr::from((from, 0)).into()).expect("an address of loopback");
+        let address: SocketAddr = ([127, 0, 0, 1], port).into();
+        stream.connect(&address.into()).expect("somebody listens");
+        Self::shake_hands(stream.into(), "/connection/websocket", headers)
+    }
+
     fn shake_hands(mut stream: TcpStream, path: &str, headers: &str) -> Result<Self, Refused> {
         let port = stream.peer_addr().expect("the server's address").port();
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");

@@ -31,6 +31,10 @@ help: ## This list
 run: ## Build a release and serve on 127.0.0.1:8000
 	@$(CARGO) run --release --locked -- serve
 
+.PHONY: cluster
+cluster: needs ## Build a release and try three nodes behind NGINX, with a Redis and a PostgreSQL of their own
+	@$(CARGO) run --release --locked -- cluster
+
 .PHONY: test
 test: needs format lint rust js python ## Everything that has to pass: format, lints, Rust tests, SDK scenarios
 

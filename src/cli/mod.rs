@@ -2,6 +2,7 @@
 
 mod backup;
 mod client;
+mod cluster;
 mod config;
 mod exit;
 mod healthcheck;
@@ -42,6 +43,7 @@ enum Verb {
     Backup(backup::Args),
     Healthcheck(healthcheck::Args),
     Load(Box<crate::load::Args>),
+    Cluster(cluster::Args),
 }
 
 const EXAMPLES: &str = "\
@@ -75,6 +77,7 @@ pub fn main() -> ExitCode {
         Verb::Migrate(args) => migrate::run(&args, &settings),
         Verb::Backup(args) => backup::run(&args, &settings),
         Verb::Healthcheck(args) => healthcheck::run(&args, &settings),
+        Verb::Cluster(args) => cluster::run(&args, &settings),
     };
     exit::code_of(outcome)
 }

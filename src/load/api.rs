@@ -47,10 +47,10 @@ impl ApiPublishers {
     ) -> Result<Self, Failure> {
         let (tell, done) = mpsc::channel();
         let mut errands = Vec::new();
-        for _ in 0..count {
+        for number in 0..count {
             let (give, take) = mpsc::sync_channel(window);
             let publisher = Publisher {
-                http: Http::new(target.address, &target.host),
+                http: Http::new(target.door(number), &target.host),
                 key: target.api_key.clone(),
                 clock,
             };

@@ -13,6 +13,7 @@ use clap::ValueEnum;
   fanfare load rooms --spawn
   fanfare load publish --spawn --json
   fanfare load fanout --spawn --connections 2000 --seconds 10
+  fanfare load rooms --nodes 3 --fault redis-down
   fanfare load rooms --url ws://127.0.0.1:8000/connection/websocket --secret S --connections 1000 --rate 100")]
 pub struct Args {
     /// What to do to the server.
@@ -24,6 +25,12 @@ pub struct Args {
     /// Start a node of this binary on free ports with a fresh journal, measure it, stop it. The default without --url.
     #[arg(long, help_heading = "Server")]
     pub spawn: bool,
+    /// Start so many nodes with a Redis, a PostgreSQL and an NGINX of their own [1; failover: 3].
+    #[arg(long, value_name = "N", conflicts_with = "url", value_parser = clap::value_parser!(u32).range(1..=16), help_heading = "Server")]
+    pub nodes: Option<u32>,
+    /// Where the nodes that are started keep durable channels [one node: sqlite; several: postgres].
+    #[arg(long, value_enum, conflicts_with = "url", help_heading = "Server")]
+    pub journal: Option<Store>,
     /// The server's HMAC secret, to sign the clients' tokens with (HS256).
     #[arg(long, requires = "url", help_heading = "Server")]
     pub secret: Option<String>,
@@ -37,7 +44,8 @@ pub struct Args {
     #[arg(long, requires = "url", help_heading = "Server")]
     pub pid: Option<u32>,
 
-    /// Connections, each its own user [idle, rooms, storm: 15000; fanout: 10000].
+    /// Connections, each its own user [idle, rooms, storm: 15000; fanout: 10000;
+    /// with --nodes idle: 100000; rooms: 3000; fanout: 1000; failover: 3000 a node].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Load")]
     pub connections: Option<u32>,
     /// Members of a room [100].
@@ -49,7 +57,8 @@ pub struct Args {
     /// Connections of each user in `devices` [10].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Load")]
     pub devices: Option<u32>,
-    /// Publishes a second in all, or `max`: as fast as the window lets [rooms: 1020; devices: 1000; others: max].
+    /// Publishes a second in all, or `max`: as fast as the window lets [rooms: 1020; devices: 1000; others: max;
+    /// with --nodes rooms, failover: 100; fanout: 10].
     #[arg(long, value_name = "N", value_parser = rate, help_heading = "Load")]
     pub rate: Option<f64>,
     /// Bytes of a message, words and base64 together [200; idle: 4096].
@@ -75,6 +84,20 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Words::Json, help_heading = "Load")]
     pub encoding: Words,
 
+    /// What breaks in the measured part of `rooms`; takes --nodes.
+    #[arg(long, value_enum, requires = "nodes", help_heading = "Load")]
+    pub fault: Option<Fault>,
+
+    /// Numbers of the first user, for the child processes of `idle`.
+    #[arg(long, hide = true, default_value_t = 0)]
+    pub first: u32,
+    /// More addresses of the server, taken in turn with that of the URL.
+    #[arg(long, hide = true, value_name = "HOST:PORT")]
+    pub door: Vec<std::net::SocketAddr>,
+    /// What the names of this run begin with.
+    #[arg(long, hide = true)]
+    pub run: Option<String>,
+
     /// A file of settings for the node that is started.
     #[arg(skip)]
     pub node_config: Option<PathBuf>,
@@ -99,6 +122,11 @@ pub enum Scenario {
     Publish,
     /// Everybody drops at once, misses messages, comes back and recovers.
     Storm,
+    /// A node is killed under traffic; its clients come back to the others.
+    Failover,
+    /// A child process of `idle` with several nodes.
+    #[value(hide = true)]
+    IdlePart,
     /// The child process of `fanout`.
     #[value(hide = true)]
     BareWrite,
@@ -114,9 +142,33 @@ impl Scenario {
             Self::Devices => "devices",
             Self::Publish => "publish",
             Self::Storm => "storm",
+            Self::Failover => "failover",
+            Self::IdlePart => "idle-part",
             Self::BareWrite => "bare-write",
         }
     }
+}
+
+impl Args {
+    /// How many nodes are started; 1 where none is.
+    pub fn nodes(&self) -> usize {
+        let default = if self.scenario == Scenario::Failover { 3 } else { 1 };
+        self.nodes.map_or(default, |n| n as usize)
+    }
+}
+
+/// Journals of nodes that are started.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Store {
+    Sqlite,
+    Postgres,
+}
+
+/// What may break.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// Redis is killed, and comes back when all that was sent meanwhile has arrived.
+    RedisDown,
 }
 
 /// The encodings.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::args::{Args, Scenario, Words};
+use super::args::{Args, Fault, Scenario, Words};
 use crate::protocol::Encoding;
 
 /// The numbers of a run, all decided.
@@ -27,6 +27,10 @@ pub struct Conditions {
     /// Connections that may be on their way in at a time.
     pub handshakes: usize,
     pub encoding: Encoding,
+    /// Nodes that were started.
+    pub nodes: usize,
+    /// What breaks in the measured part.
+    pub fault: Option<Fault>,
     /// When nothing at all has happened for so long, nothing more will.
     pub patience: Duration,
 }
@@ -46,14 +50,29 @@ const COMMON: Defaults =
 impl Conditions {
     /// Fills in what the command line leaves open.
     pub fn of(args: &Args) -> Self {
+        let nodes = args.nodes();
+        let several = nodes > 1;
         let defaults = match args.scenario {
+            Scenario::Idle if several => Defaults { connections: 100_000, ..COMMON },
+            // 10,000 deliveries a second.
+            Scenario::Fanout if several => {
+                Defaults { connections: 1000, window: 1, seconds: 20, rate: Some(10.0), ..COMMON }
+            }
+            Scenario::Rooms | Scenario::Failover if several => Defaults {
+                connections: if args.scenario == Scenario::Rooms { 3000 } else { 3000 * nodes },
+                window: 1,
+                rate: Some(100.0),
+                ..COMMON
+            },
             Scenario::Idle => Defaults { payload: 4096, window: 4, ..COMMON },
             Scenario::Fanout => Defaults { connections: 10_000, window: 1, seconds: 20, ..COMMON },
             // In rooms of a hundred: a little over 100,000 deliveries a second.
             Scenario::Rooms => Defaults { window: 1, rate: Some(1020.0), ..COMMON },
             Scenario::Devices => Defaults { rate: Some(1000.0), ..COMMON },
             Scenario::Publish => Defaults { connections: 64, seconds: 20, ..COMMON },
-            Scenario::Storm | Scenario::BareWrite => COMMON,
+            Scenario::Failover | Scenario::Storm | Scenario::IdlePart | Scenario::BareWrite => {
+                COMMON
+            }
         };
         let or = |asked: Option<u32>, default: usize| asked.map_or(default, |n| n as usize);
         let users = or(args.users, 1500);
@@ -63,7 +82,7 @@ impl Conditions {
         let (connections, publishers) = match args.scenario {
             Scenario::Devices => (users * devices, 16),
             Scenario::Fanout => (connections, 1),
-            Scenario::Rooms => (connections, connections.div_ceil(room_size)),
+            Scenario::Rooms | Scenario::Failover => (connections, connections.div_ceil(room_size)),
             // One subscriber for each publisher's room.
             Scenario::Publish => {
                 let rooms = or(args.publishers.or(args.connections), 64);
@@ -88,6 +107,8 @@ impl Conditions {
                 Words::Json => Encoding::Json,
                 Words::Protobuf => Encoding::Protobuf,
             },
+            nodes,
+            fault: args.fault,
             patience: Duration::from_secs(20),
         }
     }

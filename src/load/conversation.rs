@@ -21,8 +21,14 @@ impl Swarm {
             return;
         }
         let target = self.target.clone();
-        let request =
-            handshake::request(&target.host, &target.path, target.encoding, rand::random());
+        let user = target.named.then(|| target.user(self.connections[who].member.user));
+        let request = handshake::request(
+            &target.host,
+            &target.path,
+            user.as_deref(),
+            target.encoding,
+            rand::random(),
+        );
         self.connections[who].stage = Stage::Upgrading;
         self.say_raw(who, &request);
     }

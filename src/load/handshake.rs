@@ -28,22 +28,29 @@ pub struct Refused {
 impl Refused {
     /// Whether the server asks to come again later.
     pub fn is_temporary(&self) -> bool {
-        matches!(self.status, 429 | 503)
+        matches!(self.status, 429 | 502..=504)
     }
 }
 
 /// An answer's head is never longer.
 const LONGEST_HEAD: usize = 16 * 1024;
 
-/// The upgrade request. `nonce` is random; it lets a server tell requests from caches' echoes.
-pub fn request(host: &str, path: &str, encoding: Encoding, nonce: [u8; 16]) -> Vec<u8> {
+/// The upgrade request. A `user` is named in the cookie by which a proxy knows whom it belongs to. `nonce` is random; it lets a server tell requests from caches' echoes.
+pub fn request(
+    host: &str,
+    path: &str,
+    user: Option<&str>,
+    encoding: Encoding,
+    nonce: [u8; 16],
+) -> Vec<u8> {
+    let cookie = user.map(|user| format!("Cookie: fanfare_user={user}\r\n")).unwrap_or_default();
     let protocol = match encoding {
         Encoding::Json => "",
         Encoding::Protobuf => "Sec-WebSocket-Protocol: centrifuge-protobuf\r\n",
     };
     format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {}\r\n{protocol}\r\n",
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {}\r\n{protocol}{cookie}\r\n",
         BASE64.encode(nonce)
     )
     .into_bytes()
@@ -86,12 +93,14 @@ mod tests {
 
     #[test]
     fn the_request_names_its_subprotocol_only_for_protobuf() {
-        let json = String::from_utf8(request("h:1", "/c", Encoding::Json, [0; 16])).unwrap();
+        let json = String::from_utf8(request("h:1", "/c", None, Encoding::Json, [0; 16])).unwrap();
         assert!(json.starts_with("GET /c HTTP/1.1\r\nHost: h:1\r\n") && json.ends_with("\r\n\r\n"));
-        assert!(!json.contains("Protocol"));
+        assert!(!json.contains("Protocol") && !json.contains("Cookie"));
         let protobuf =
-            String::from_utf8(request("h:1", "/c", Encoding::Protobuf, [0; 16])).unwrap();
+            String::from_utf8(request("h:1", "/c", Some("ana"), Encoding::Protobuf, [0; 16]))
+                .unwrap();
         assert!(protobuf.contains("\r\nSec-WebSocket-Protocol: centrifuge-protobuf\r\n"));
+        assert!(protobuf.ends_with("\r\nCookie: fanfare_user=ana\r\n\r\n"));
     }
 
     #[test]

@@ -17,13 +17,14 @@ mod handshake;
 mod hearing;
 mod histogram;
 mod http;
-mod node;
 mod payload;
 mod process;
 mod publishing;
 mod report;
 mod run;
 mod scenario;
+mod servers;
+pub mod spawn;
 mod swarm;
 mod tally;
 mod target;
@@ -44,10 +45,11 @@ use self::{
     args::Scenario,
     clock::Clock,
     conditions::Conditions,
-    node::Node,
     process::Process,
     report::Report,
     run::Run,
+    servers::Servers,
+    spawn::{Cluster, Plan},
     swarm::Manner,
     target::{Access, Target},
 };
@@ -60,6 +62,7 @@ pub struct Failure(pub String);
 pub fn run(args: Args) -> ExitCode {
     let outcome = match args.scenario {
         Scenario::BareWrite => return bare_write(&args),
+        Scenario::IdlePart => return idle_part(&args),
         _ => load(&args).and_then(|report| print(&args, &report).map(|()| report)),
     };
     match outcome {
@@ -74,59 +77,100 @@ pub fn run(args: Args) -> ExitCode {
 
 fn load(args: &Args) -> Result<Report, Failure> {
     let conditions = Conditions::of(args);
-    process::make_room_for(scenario::connections(&conditions))?;
-    let name = format!("{:08x}", rand::random::<u32>());
-    let node = match &args.url {
-        None => {
-            let personal = args.scenario == Scenario::Devices;
-            Some(Node::start(&name, args.node_config.as_deref(), personal)?)
-        }
+    let run = args.run.clone().unwrap_or_else(|| format!("{:08x}", rand::random::<u32>()));
+    if args.scenario != Scenario::Idle || conditions.nodes == 1 {
+        process::make_room_for(scenario::connections(&conditions))?;
+    }
+    let mut cluster = match &args.url {
+        None => Some(Cluster::start(Plan::of(args, &run)?)?),
         Some(_) => None,
     };
-    let url = match (&args.url, &node) {
+    let measured = match &mut cluster {
+        Some(cluster) if args.scenario == Scenario::Idle && conditions.nodes > 1 => {
+            scenario::crowd(args, &conditions, cluster)
+        }
+        _ => load_from_here(args, conditions, &run, &mut cluster),
+    };
+    match (measured, cluster) {
+        (Ok(report), Some(cluster)) => cluster.stop().map(|()| report),
+        (Err(Failure(why)), Some(cluster)) => {
+            Err(Failure(format!("{why}{}", cluster.last_words())))
+        }
+        (measured, None) => measured,
+    }
+}
+
+/// All connections are of this process.
+fn load_from_here(
+    args: &Args,
+    conditions: Conditions,
+    run: &str,
+    cluster: &mut Option<Cluster>,
+) -> Result<Report, Failure> {
+    let target = target(args, &conditions, run, cluster.as_ref())?;
+    let processes = match (&cluster, args.pid) {
+        (Some(cluster), _) => cluster.processes(),
+        (None, pid) => pid.map(|pid| Process { pid }).into_iter().collect(),
+    };
+    let (report, started) = measure(conditions, target, Servers::new(&processes)?, cluster.take());
+    *cluster = started;
+    report
+}
+
+/// The server, as the command line says or as it was started.
+fn target(
+    args: &Args,
+    conditions: &Conditions,
+    run: &str,
+    cluster: Option<&Cluster>,
+) -> Result<Target, Failure> {
+    let doors = cluster.map_or_else(|| args.door.clone(), Cluster::doors);
+    let url = match (&args.url, doors.first()) {
         (Some(url), _) => url.clone(),
-        (None, Some(node)) => node.url(),
+        (None, Some(door)) => format!("ws://{door}/connection/websocket"),
         (None, None) => return Err(Failure("no server to load".into())),
     };
     let given = |option: &Option<String>, own: Option<&String>| {
         option.as_ref().or(own).cloned().unwrap_or_default()
     };
-    let secret = given(&args.secret, node.as_ref().map(|node| &node.secret));
-    let api_key = given(&args.api_key, node.as_ref().map(|node| &node.api_key));
+    let secrets = cluster.map(|cluster| &cluster.secrets);
+    let secret = given(&args.secret, secrets.map(|secrets| &secrets.token));
+    let api_key = given(&args.api_key, secrets.map(|secrets| &secrets.api_key));
     if secret.is_empty() {
         return Err(Failure(
             "the clients need tokens: give the server's HMAC secret with --secret".into(),
         ));
     }
-    let manner = scenario::manner(conditions.scenario);
     let target = Target::new(&Access {
         url: &url,
         secret: &secret,
         api_key: &api_key,
         namespace: args.namespace.as_deref().unwrap_or_default(),
         encoding: conditions.encoding,
-        personal: manner == Manner::Personal,
-        run: &name,
+        personal: scenario::manner(conditions.scenario) == Manner::Personal,
+        run,
     })?;
-    let process = node.as_ref().map(Node::process).or(args.pid.map(|pid| Process { pid }));
-    let report = measure(conditions, target, process)?;
-    if let Some(node) = node {
-        node.stop()?;
-    }
-    Ok(report)
+    Ok(target.through(doors, cluster.is_some_and(|cluster| cluster.plan.proxy)))
 }
 
-/// Runs the scenario; when it returns, its connections are closed.
+/// Runs the scenario; when it returns, its connections are closed. What was started comes back.
 fn measure(
     conditions: Conditions,
     target: Target,
-    process: Option<Process>,
-) -> Result<Report, Failure> {
+    servers: Servers,
+    cluster: Option<Cluster>,
+) -> (Result<Report, Failure>, Option<Cluster>) {
     let clock = Clock::start();
     let manner = scenario::manner(conditions.scenario);
-    let swarm = swarm::Swarm::new(Rc::new(target), manner, clock, conditions.handshakes)?;
     let rooms = scenario::rooms(&conditions);
-    scenario::run(&mut Run::new(conditions, swarm, rooms, clock, process)?)
+    match swarm::Swarm::new(Rc::new(target), manner, clock, conditions.handshakes) {
+        Ok(swarm) => {
+            let mut run = Run::new(conditions, swarm, rooms, clock, servers);
+            run.cluster = cluster;
+            (scenario::run(&mut run), run.cluster.take())
+        }
+        Err(failure) => (Err(failure), cluster),
+    }
 }
 
 fn print(args: &Args, report: &Report) -> Result<(), Failure> {
@@ -137,6 +181,23 @@ fn print(args: &Args, report: &Report) -> Result<(), Failure> {
     };
     writeln!(stdout(), "{}", text.trim_end())
         .map_err(|e| Failure(format!("can't print the report: {e}")))
+}
+
+/// A hidden child of `idle`.
+fn idle_part(args: &Args) -> ExitCode {
+    let conditions = Conditions::of(args);
+    let part = || {
+        process::make_room_for(conditions.connections)?;
+        let target = target(args, &conditions, args.run.as_deref().unwrap_or_default(), None)?;
+        scenario::part_of_a_crowd(&conditions, target, args.first as usize)
+    };
+    match part() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(words)) => {
+            eprintln!("fanfare load idle-part: {words}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// The hidden child of `fanout`.

@@ -43,7 +43,7 @@ pub struct Report {
 }
 
 /// What the run cost the server's process.
-#[derive(Clone, Copy, Default, PartialEq, Debug, Serialize)]
+#[derive(Clone, Default, PartialEq, Debug, Serialize)]
 pub struct Server {
     /// Growth of its resident memory from before the first connection.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,6 +56,31 @@ pub struct Server {
     pub cpu_us_per_delivery: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_seconds: Option<f64>,
+    /// Of several nodes each; the figures above are of all of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<Node>,
+}
+
+/// What the run cost one of several nodes.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct Node {
+    pub cpu_seconds: f64,
+}
+
+impl Server {
+    /// What the processes took between two readings; none if there are none.
+    pub fn of(before: &[f64], after: &[f64], delivered: u64) -> Option<Self> {
+        let cpu: Vec<f64> =
+            before.iter().zip(after).map(|(before, after)| after - before).collect();
+        let all: f64 = cpu.iter().sum();
+        let nodes = cpu.iter().map(|cpu| Node { cpu_seconds: rounded(*cpu) });
+        (!cpu.is_empty()).then(|| Self {
+            cpu_seconds: Some(rounded(all)),
+            cpu_us_per_delivery: (delivered > 0).then(|| rounded(all * 1e6 / delivered as f64)),
+            nodes: if cpu.len() > 1 { nodes.collect() } else { Vec::new() },
+            ..Self::default()
+        })
+    }
 }
 
 impl Report {
@@ -100,7 +125,7 @@ impl fmt::Display for Report {
                 )?;
             }
         }
-        if let Some(server) = self.server {
+        if let Some(server) = &self.server {
             let figures = [
                 ("memory a connection", server.rss_bytes_per_connection.map(kib)),
                 ("  after the burst", server.rss_bytes_after_burst_per_connection.map(kib)),
@@ -112,6 +137,9 @@ impl fmt::Display for Report {
                     line(f, name, value)?;
                 }
             }
+        }
+        for (number, node) in self.server.iter().flat_map(|server| &server.nodes).enumerate() {
+            line(f, &format!("  node {}", number + 1), format!("{:.2} s", node.cpu_seconds))?;
         }
         if let Some(us) = self.bare_write_us_per_delivery {
             line(f, "  a bare write", format!("{us:.2} us"))?;

@@ -11,6 +11,8 @@ use super::{
     process::Process,
     publishing::Publishing,
     report::{Report, Server, rounded},
+    servers::Servers,
+    spawn::Cluster,
     swarm::Swarm,
     tally::Tally,
 };
@@ -26,21 +28,21 @@ pub struct Run {
     pub swarm: Swarm,
     pub tally: Tally,
     pub clock: Clock,
-    /// The server's process, where it is known.
-    pub process: Option<Process>,
-    /// Its memory before the first connection, in bytes.
-    rss_before: Option<u64>,
+    /// The server's processes, where they are known.
+    pub servers: Servers,
+    /// What was started for this run.
+    pub cluster: Option<Cluster>,
     bar: ProgressBar,
 }
 
 /// The counters at one moment.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Mark {
     pub at: u64,
     pub delivered: u64,
     pub acknowledged: u64,
-    /// Of the server's process.
-    pub cpu_seconds: Option<f64>,
+    /// Of the server's processes; empty where they are not known.
+    pub cpu_seconds: Vec<f64>,
     /// Of this process.
     pub own_cpu_seconds: f64,
 }
@@ -52,19 +54,10 @@ impl Run {
         swarm: Swarm,
         rooms: usize,
         clock: Clock,
-        process: Option<Process>,
-    ) -> Result<Self, Failure> {
-        let rss_before = process.map(|process| process.rss_bytes()).transpose()?;
+        servers: Servers,
+    ) -> Self {
         let tally = Tally::new(rooms);
-        Ok(Self {
-            conditions,
-            swarm,
-            tally,
-            clock,
-            process,
-            rss_before,
-            bar: ProgressBar::hidden(),
-        })
+        Self { conditions, swarm, tally, clock, servers, cluster: None, bar: ProgressBar::hidden() }
     }
 
     /// Moves everything on, waiting at most `wait` nanoseconds for something to hear.
@@ -89,13 +82,23 @@ impl Run {
         mut publishing: Publishing,
         time: Option<Duration>,
     ) -> Result<(), Failure> {
+        self.go_on(&mut publishing, time, |_| false)
+    }
+
+    /// The same for publishers that go on later, and until something has happened.
+    pub fn go_on(
+        &mut self,
+        publishing: &mut Publishing,
+        time: Option<Duration>,
+        happened: impl Fn(&Self) -> bool,
+    ) -> Result<(), Failure> {
         let began = self.clock.now();
         let end = time.map_or(u64::MAX, |time| began + nanos(time));
         self.show("publishing", time.map_or(0, |time| time.as_millis() as u64));
         let mut watch = Watch::new(began, self.conditions.patience);
         loop {
             let now = self.clock.now();
-            if now >= end || publishing.is_done() {
+            if now >= end || publishing.is_done() || happened(self) {
                 return Ok(());
             }
             publishing.step(now, &mut self.swarm, &mut self.tally)?;
@@ -155,17 +158,18 @@ impl Run {
             at: self.clock.now(),
             delivered: self.tally.checker.delivered(),
             acknowledged: self.tally.acknowledged,
-            cpu_seconds: self.process.map(|process| process.cpu_seconds()).transpose()?,
+            cpu_seconds: self.servers.cpu_seconds()?,
             own_cpu_seconds: Process { pid: std::process::id() }.cpu_seconds()?,
         })
     }
 
     /// How much the server's memory has grown since before the first connection, by connection.
     pub fn rss_per_connection(&self) -> Result<Option<u64>, Failure> {
-        let (Some(process), Some(before)) = (self.process, self.rss_before) else {
+        if !self.servers.are_known() {
             return Ok(None);
-        };
-        Ok(Some(process.rss_bytes()?.saturating_sub(before) / self.swarm.len().max(1) as u64))
+        }
+        let growth: u64 = self.servers.growth()?.iter().sum();
+        Ok(Some(growth / self.swarm.len().max(1) as u64))
     }
 
     /// Moves on until something has happened; fails when `progress` stands still.
@@ -197,12 +201,11 @@ impl Run {
 
     /// Listens on for a moment and writes the report. `from` and `to` are the measured part, `cost` its end with all
     /// that it owed.
-    pub fn report(&mut self, from: Mark, to: Mark, cost: Mark) -> Result<Report, Failure> {
+    pub fn report(&mut self, from: &Mark, to: &Mark, cost: &Mark) -> Result<Report, Failure> {
         self.rest(LISTEN_ON)?;
         self.bar.finish_and_clear();
         let verdict = self.tally.checker.verdict();
         let seconds = (to.at - from.at) as f64 / 1e9;
-        let cpu = from.cpu_seconds.zip(cost.cpu_seconds).map(|(before, after)| after - before);
         let delivered = cost.delivered - from.delivered;
         Ok(Report {
             scenario: self.conditions.scenario.name(),
@@ -217,11 +220,7 @@ impl Run {
             rate_per_s: rounded((to.delivered - from.delivered) as f64 / seconds),
             latency_ms: self.tally.latency.quantiles(),
             ack_ms: self.tally.ack.quantiles(),
-            server: cpu.map(|cpu| Server {
-                cpu_seconds: Some(rounded(cpu)),
-                cpu_us_per_delivery: (delivered > 0).then(|| rounded(cpu * 1e6 / delivered as f64)),
-                ..Server::default()
-            }),
+            server: Server::of(&from.cpu_seconds, &cost.cpu_seconds, delivered),
             bare_write_us_per_delivery: None,
             ratio: None,
             client_cpu_us_per_delivery: (delivered > 0).then(|| {

@@ -4,6 +4,7 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, VecDeque},
     io,
+    net::SocketAddr,
     rc::Rc,
     time::Duration,
 };
@@ -207,7 +208,10 @@ impl Swarm {
     ) -> Result<(), End> {
         let connection = &mut self.connections[who];
         if connection.stage == Stage::Dialling {
-            if !connection.has_connected().map_err(|e| refused_to_connect(&self.target, &e))? {
+            if !connection
+                .has_connected()
+                .map_err(|e| refused_to_connect(self.target.door(who), &e))?
+            {
                 return Ok(());
             }
             self.begin(who, ear);
@@ -250,16 +254,17 @@ impl Swarm {
     }
 
     fn dial(&mut self, who: usize) -> Result<(), Failure> {
+        let door = self.target.door(who);
         let failed = |e: io::Error| {
             Failure(match e.raw_os_error() {
                 Some(24 | 23) => format!(
                     "connection {who} found no free file: {e}. Ask for fewer connections or raise the limit (ulimit -n)"
                 ),
                 Some(99) => format!("connection {who} found no free local port: {e}"),
-                _ => format!("connection {who} can't dial {}: {e}", self.target.address),
+                _ => format!("connection {who} can't dial {door}: {e}"),
             })
         };
-        let mut socket = TcpStream::connect(self.target.address).map_err(failed)?;
+        let mut socket = TcpStream::connect(door).map_err(failed)?;
         let _ = socket.set_nodelay(true);
         let both = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut socket, Token(who), both).map_err(failed)?;
@@ -308,10 +313,10 @@ impl Swarm {
 }
 
 /// A connection that TCP could not make: nobody listens, or the backlog is full.
-fn refused_to_connect(target: &Target, error: &io::Error) -> End {
+fn refused_to_connect(door: SocketAddr, error: &io::Error) -> End {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
-            End::Fatal(Failure(format!("nobody listens at {} ({error})", target.address)))
+            End::Fatal(Failure(format!("nobody listens at {door} ({error})")))
         }
         _ => End::Ended(format!("connecting failed: {error}"), COME_BACK),
     }

@@ -14,7 +14,10 @@ use crate::protocol::Encoding;
 /// Where the server is and how its words are written.
 #[derive(Clone)]
 pub struct Target {
-    pub address: SocketAddr,
+    /// Of the server's nodes, or of what stands before them; connections take them in turn.
+    pub doors: Vec<SocketAddr>,
+    /// Whether users say who they are when they come in, so that a proxy brings them to their node.
+    pub named: bool,
     /// As in the URL: for the `Host` header.
     pub host: String,
     /// Path and query of the WebSocket endpoint.
@@ -67,7 +70,8 @@ impl Target {
         };
         let mark = if access.personal { "#" } else { "" };
         Ok(Self {
-            address,
+            doors: vec![address],
+            named: false,
             host,
             path,
             api_key: access.api_key.into(),
@@ -80,7 +84,17 @@ impl Target {
 
     /// The same names at another address.
     pub fn at(&self, address: SocketAddr) -> Self {
-        Self { address, ..self.clone() }
+        Self { doors: vec![address], ..self.clone() }
+    }
+
+    /// The same server through these doors.
+    pub fn through(self, doors: Vec<SocketAddr>, named: bool) -> Self {
+        if doors.is_empty() { self } else { Self { doors, named, ..self } }
+    }
+
+    /// Where a connection, or a publisher, of this number comes in.
+    pub fn door(&self, number: usize) -> SocketAddr {
+        self.doors[number % self.doors.len()]
     }
 
     /// The name of a user.

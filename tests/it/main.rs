@@ -30,3 +30,4 @@ mod postgres;
 mod recovery;
 mod sizes;
 mod slow_reader;
+mod try_it;

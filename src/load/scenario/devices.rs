@@ -36,7 +36,7 @@ pub fn run(run: &mut Run) -> Result<Report, Failure> {
     }
     run.drain()?;
     let cost = run.mark()?;
-    run.report(from, to, cost)
+    run.report(&from, &to, &cost)
 }
 
 /// Publishes to one user after the other, at the rate or as fast as the publishers' hands allow.

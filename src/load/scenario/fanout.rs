@@ -14,6 +14,7 @@ use crate::{
         publishing::{Drive, Publisher, Publishing, Until},
         report::{Report, rounded},
         run::Run,
+        servers::Servers,
         swarm::{Manner, Swarm},
         target::Target,
         words,
@@ -24,11 +25,16 @@ use crate::{
     },
 };
 
+mod alone;
+
 /// The bare loop needs no longer to show its cost.
 const BARE: Duration = Duration::from_secs(10);
 
 pub fn run(run: &mut Run) -> Result<Report, Failure> {
-    let report = run_server(run)?;
+    let (report, cpu_seconds) = run_server(run)?;
+    if run.cluster.as_ref().is_some_and(|cluster| cluster.plan.nodes > 1) {
+        return alone::compare(run, report, &cpu_seconds);
+    }
     let connections = run.conditions.connections;
     run.swarm = Swarm::new(run.swarm.target.clone(), Manner::Bare, run.clock, 1)?;
     let mut writer = BareWriter::start(connections)?;
@@ -39,7 +45,7 @@ pub fn run(run: &mut Run) -> Result<Report, Failure> {
 
 /// Adds what the bare loop cost. If it did not deliver to all, the comparison is void and the run has failed.
 fn compare(report: Report, bare_us: f64, bare_kept: bool) -> Report {
-    let server = report.server.and_then(|server| server.cpu_us_per_delivery);
+    let server = report.server.as_ref().and_then(|server| server.cpu_us_per_delivery);
     let mut notes = report.notes;
     if !bare_kept {
         notes.push("the bare loop's own deliveries were not whole: no ratio".into());
@@ -53,7 +59,9 @@ fn compare(report: Report, bare_us: f64, bare_kept: bool) -> Report {
 }
 
 /// The server's part: the next message goes out when the last one has reached everybody, as in the bare loop.
-pub(super) fn run_server(run: &mut Run) -> Result<Report, Failure> {
+///
+/// Also the processor time of each of its processes, in seconds.
+pub(super) fn run_server(run: &mut Run) -> Result<(Report, Vec<f64>), Failure> {
     let conditions = run.conditions.clone();
     for user in 0..conditions.connections {
         run.swarm.add(Member { user, room: Some(0) });
@@ -73,7 +81,9 @@ pub(super) fn run_server(run: &mut Run) -> Result<Report, Failure> {
     let to = run.mark()?;
     run.drain()?;
     let cost = run.mark()?;
-    run.report(from, to, cost)
+    let each = cost.cpu_seconds.iter().zip(&from.cpu_seconds).map(|(after, before)| after - before);
+    let each = each.collect();
+    Ok((run.report(&from, &to, &cost)?, each))
 }
 
 /// The bare part, over a swarm of its own; returns its processor time a delivery in microseconds, and whether all came.
@@ -86,7 +96,7 @@ pub(super) fn run_bare(
     let conditions = run.conditions.clone();
     let target = Rc::new(run.swarm.target.at(address));
     let swarm = Swarm::new(target.clone(), Manner::Bare, run.clock, conditions.handshakes)?;
-    let mut bare = Run::new(conditions, swarm, 1, run.clock, Some(process))?;
+    let mut bare = Run::new(conditions, swarm, 1, run.clock, Servers::new(&[process])?);
     for user in 0..bare.conditions.connections {
         bare.swarm.add(Member { user, room: Some(0) });
     }
@@ -107,9 +117,7 @@ pub(super) fn run_bare(
     }
     bare.drain()?;
     let to = bare.mark()?;
-    let (Some(before), Some(after)) = (from.cpu_seconds, to.cpu_seconds) else {
-        return Err(Failure("the bare write loop's process is unknown".into()));
-    };
+    let (before, after): (f64, f64) = (from.cpu_seconds.iter().sum(), to.cpu_seconds.iter().sum());
     let delivered = (to.delivered - from.delivered).max(1);
     let kept = bare.tally.checker.verdict().is_clean();
     Ok(((after - before) * 1e6 / delivered as f64, kept))

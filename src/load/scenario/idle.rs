@@ -42,7 +42,7 @@ pub fn run(run: &mut Run) -> Result<Report, Failure> {
     run.rest(rest)?;
     let after_burst = run.rss_per_connection()?;
 
-    let report = run.report(from, to, to)?;
+    let report = run.report(&from, &to, &to)?;
     let server = report.server.map(|server| Server {
         rss_bytes_per_connection: at_rest,
         rss_bytes_after_burst_per_connection: after_burst,

@@ -1,14 +1,24 @@
 //! The scenarios: what each does to a server and which figures it reports.
 
+mod crowd;
 mod devices;
+mod failover;
 mod fanout;
 mod idle;
 mod publish;
+mod redis_down;
 mod rooms;
 mod storm;
 
+pub use crowd::{crowd, part_of_a_crowd};
+
 use super::{
-    Failure, args::Scenario, conditions::Conditions, connection::Member, report::Report, run::Run,
+    Failure,
+    args::{Fault, Scenario},
+    conditions::Conditions,
+    connection::Member,
+    report::Report,
+    run::Run,
     swarm::Manner,
 };
 
@@ -18,7 +28,11 @@ pub fn rooms(conditions: &Conditions) -> usize {
         Scenario::Fanout | Scenario::BareWrite => 1,
         Scenario::Devices => conditions.users,
         Scenario::Publish => conditions.publishers,
-        Scenario::Idle | Scenario::Rooms | Scenario::Storm => conditions.rooms(),
+        Scenario::Idle
+        | Scenario::IdlePart
+        | Scenario::Rooms
+        | Scenario::Failover
+        | Scenario::Storm => conditions.rooms(),
     }
 }
 
@@ -42,9 +56,13 @@ pub fn connections(conditions: &Conditions) -> usize {
 /// Does it.
 pub fn run(run: &mut Run) -> Result<Report, Failure> {
     match run.conditions.scenario {
-        Scenario::Idle => idle::run(run),
+        Scenario::Idle | Scenario::IdlePart => idle::run(run),
         Scenario::Fanout | Scenario::BareWrite => fanout::run(run),
-        Scenario::Rooms => rooms::run(run),
+        Scenario::Rooms => match run.conditions.fault {
+            Some(Fault::RedisDown) => redis_down::run(run),
+            None => rooms::run(run),
+        },
+        Scenario::Failover => failover::run(run),
         Scenario::Devices => devices::run(run),
         Scenario::Publish => publish::run(run),
         Scenario::Storm => storm::run(run),

@@ -35,7 +35,7 @@ pub fn run(run: &mut Run) -> Result<Report, Failure> {
     let to = run.mark()?;
     run.drain()?;
     let cost = run.mark()?;
-    let mut report = run.report(from, to, cost)?;
+    let mut report = run.report(&from, &to, &cost)?;
     report.rate_per_s = rounded((to.acknowledged - from.acknowledged) as f64 / report.seconds);
     Ok(report)
 }

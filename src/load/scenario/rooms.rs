@@ -15,19 +15,25 @@ pub fn run(run: &mut Run) -> Result<Report, Failure> {
     fill_rooms(run);
     run.bring_in()?;
     let conditions = run.conditions.clone();
+    let publishing = publishing(run);
+    let from = run.mark()?;
+    run.publish(publishing, Some(Duration::from_secs(conditions.seconds)))?;
+    let to = run.mark()?;
+    run.drain()?;
+    let cost = run.mark()?;
+    run.report(&from, &to, &cost)
+}
+
+/// Members of the rooms, ready to publish.
+pub(super) fn publishing(run: &Run) -> Publishing {
+    let conditions = &run.conditions;
     let drive = Drive {
         rate: conditions.rate,
         window: conditions.window,
         until: Until::Acknowledged,
         size: conditions.payload,
     };
-    let publishing = Publishing::new(publishers(&conditions), drive, run.clock.now());
-    let from = run.mark()?;
-    run.publish(publishing, Some(Duration::from_secs(conditions.seconds)))?;
-    let to = run.mark()?;
-    run.drain()?;
-    let cost = run.mark()?;
-    run.report(from, to, cost)
+    Publishing::new(publishers(conditions), drive, run.clock.now())
 }
 
 /// One member of each room, then a second one of each, and so on.

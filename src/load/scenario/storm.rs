@@ -56,7 +56,7 @@ pub fn run(run: &mut Run) -> Result<Report, Failure> {
     let to = run.mark()?;
     run.drain()?;
     let cost = run.mark()?;
-    run.report(from, to, cost)
+    run.report(&from, &to, &cost)
 }
 
 /// Publishes so many messages into each room and waits until all are answered.

@@ -16,6 +16,7 @@ use crate::load::{
     fake::{API_KEY, FakeServer, Fault, SECRET},
     measure,
     process::Process,
+    servers::Servers,
     swarm::Swarm,
     target::{Access, Target},
 };
@@ -45,8 +46,10 @@ fn attempt(line: &str, fault: Fault) -> Result<Report, Failure> {
     measure(
         conditions,
         target(&server, SECRET, API_KEY, personal),
-        Some(Process { pid: std::process::id() }),
+        Servers::new(&[Process { pid: std::process::id() }]).unwrap(),
+        None,
     )
+    .0
 }
 
 fn load(line: &str, fault: Fault) -> Report {
@@ -160,8 +163,8 @@ fn fanout_and_the_bare_loop_are_read_by_the_same_code() {
     let clock = Clock::start();
     let swarm =
         Swarm::new(target(&server, SECRET, "", false).into(), Manner::Client, clock, 8).unwrap();
-    let mut run = Run::new(conditions, swarm, 1, clock, None).unwrap();
-    let report = fanout::run_server(&mut run).unwrap();
+    let mut run = Run::new(conditions, swarm, 1, clock, Servers::default());
+    let (report, _) = fanout::run_server(&mut run).unwrap();
     assert!(report.verdict().is_clean() && report.delivered == report.sent * 5, "{report}");
 
     let (input, mut give) = io::pipe().unwrap();
@@ -179,7 +182,7 @@ fn fanout_and_the_bare_loop_are_read_by_the_same_code() {
 fn pings_are_answered() {
     let server = FakeServer::start(Fault::None);
     let conditions = conditions(ROOMS);
-    measure(conditions, target(&server, SECRET, "", false), None).unwrap();
+    measure(conditions, target(&server, SECRET, "", false), Servers::default(), None).0.unwrap();
     assert_eq!(server.pongs(), 6);
 }
 
@@ -193,10 +196,12 @@ fn a_server_that_is_busy_is_asked_again() {
 #[test]
 fn a_wrong_secret_and_a_dead_port_are_said_in_words() {
     let server = FakeServer::start(Fault::None);
-    let wrong = measure(conditions(ROOMS), target(&server, "wrong", "", false), None).unwrap_err();
+    let measured =
+        |target| measure(conditions(ROOMS), target, Servers::default(), None).0.unwrap_err();
+    let wrong = measured(target(&server, "wrong", "", false));
     assert!(wrong.0.contains("3500 invalid token"), "{wrong:?}");
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let dead = target(&server, SECRET, "", false).at(port);
-    let nobody = measure(conditions(ROOMS), dead, None).unwrap_err();
+    let nobody = measured(dead);
     assert!(nobody.0.contains("nobody listens"), "{nobody:?}");
 }

@@ -18,8 +18,8 @@ use nix::{
 /// How often the start of a server is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A server that was asked to end has so long, then it is killed.
-const ENDS_WITHIN: Duration = Duration::from_secs(20);
+/// A server that was asked to end has so long, then it is killed. A node's good-byes take 30 s at most.
+const ENDS_WITHIN: Duration = Duration::from_secs(40);
 
 /// Where servers are installed that people don't start by hand, beside what is in PATH.
 const SYSTEM: &str = "/usr/sbin";
@@ -37,13 +37,14 @@ children=$(cat /proc/$server/task/$server/children)
 kill -${signal:-$LAST} $server
 kill -CONT $children $server
 wait $server
+echo $? >"$DIR/status"
 [ "$keep" ] || { cd / && rm -rf "$DIR"; }
 kill -KILL 0
 "#;
 
 /// A process that may run, and its folder.
 #[derive(Debug)]
-pub(super) struct Leash {
+pub struct Leash {
     /// What people call the server.
     name: &'static str,
     folder: PathBuf,
@@ -53,8 +54,8 @@ pub(super) struct Leash {
 }
 
 impl Leash {
-    /// A new folder, and nothing that runs.
-    pub(super) fn new(name: &'static str, last: Signal) -> io::Result<Self> {
+    /// A new folder, and nothing that runs. `last`: what ends the server when nobody is left to say how.
+    pub fn new(name: &'static str, last: Signal) -> io::Result<Self> {
         let folder = format!("fanfare-{}-{}", name.to_lowercase(), uuid::Uuid::new_v4());
         let folder = std::env::temp_dir().join(folder);
         fs::create_dir(&folder)?;
@@ -62,23 +63,35 @@ impl Leash {
     }
 
     /// Where the server's files are, and its `log`.
-    pub(super) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// All that the server has said.
-    pub(super) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
+    /// The last lines of it.
+    pub fn last_words(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().rev().take(10).collect();
+        match lines.is_empty() {
+            true => "it said nothing".to_owned(),
+            false => lines.into_iter().rev().collect::<Vec<_>>().join("\n"),
+        }
+    }
+
     /// Starts the server; `refine` may give the command a user and variables.
-    pub(super) fn start<S: AsRef<OsStr>>(
+    pub fn start<S: AsRef<OsStr>>(
         &mut self,
         command: impl IntoIterator<Item = S>,
         refine: impl FnOnce(&mut Command),
     ) -> io::Result<()> {
         self.end(self.last)?;
-        let _ = fs::remove_file(self.folder.join("pid"));
+        for told in ["pid", "status"] {
+            let _ = fs::remove_file(self.folder.join(told));
+        }
         let mut shell = Command::new("/bin/sh");
         shell
             .args(["-c", SCRIPT, "leash"])
@@ -98,7 +111,7 @@ impl Leash {
     }
 
     /// Waits until the server is what `reached` looks for. Else the error has the end of its log.
-    pub(super) fn wait(&self, limit: Duration, reached: impl Fn() -> bool) -> io::Result<()> {
+    pub fn wait(&self, limit: Duration, reached: impl Fn() -> bool) -> io::Result<()> {
         let deadline = Instant::now() + limit;
         while !reached() {
             let ended = self.pid().is_ok_and(|pid| !runs(pid));
@@ -107,7 +120,7 @@ impl Leash {
                 return Err(io::Error::other(format!(
                     "{} {what}: {}",
                     self.name,
-                    tail(&self.log())
+                    self.last_words()
                 )));
             }
             std::thread::sleep(LOOK);
@@ -116,14 +129,19 @@ impl Leash {
     }
 
     /// The server's process, if it was started.
-    pub(super) fn pid(&self) -> io::Result<Pid> {
+    pub fn pid(&self) -> io::Result<Pid> {
         let text = fs::read_to_string(self.folder.join("pid"))?;
         let pid = text.trim().parse().map_err(|_| io::Error::other("not started yet"))?;
         Ok(Pid::from_raw(pid))
     }
 
+    /// What the server exited with when it was last ended; 128 and more: by a signal.
+    pub fn status(&self) -> Option<i32> {
+        fs::read_to_string(self.folder.join("status")).ok()?.trim().parse().ok()
+    }
+
     /// Sends a signal to the server, then to its children: who is stopped forks no more.
-    pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
         let pid = self.pid()?;
         if signal == Signal::SIGKILL {
             kill(pid, Signal::SIGSTOP)?;
@@ -138,7 +156,7 @@ impl Leash {
     }
 
     /// Ends the server with a signal and waits until it is gone; the folder stays.
-    pub(super) fn end(&mut self, signal: Signal) -> io::Result<()> {
+    pub fn end(&mut self, signal: Signal) -> io::Result<()> {
         let Some(mut script) = self.script.take() else { return Ok(()) };
         let word = format!("{} keep\n", signal.as_str().trim_start_matches("SIG"));
         if let Some(mut words) = script.stdin.take() {
@@ -189,12 +207,4 @@ fn runs(pid: Pid) -> bool {
 fn children(pid: Pid) -> Vec<Pid> {
     let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     list.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect()
-}
-
-fn tail(log: &str) -> String {
-    let lines: Vec<_> = log.lines().rev().take(10).collect();
-    if lines.is_empty() {
-        return "it said nothing".to_owned();
-    }
-    lines.into_iter().rev().collect::<Vec<_>>().join("\n")
 }

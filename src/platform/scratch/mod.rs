@@ -12,6 +12,7 @@ pub mod postgres;
 pub mod redis;
 
 pub use certificate::Certificate;
+pub use leash::Leash;
 pub use nginx::Nginx;
 pub use ports::free_port;
 pub use postgres::Postgres;

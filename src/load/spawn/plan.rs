@@ -1,0 +1,80 @@
+//! How many nodes, what they keep their messages in, and how clients reach them. Pure.
+
+use std::path::PathBuf;
+
+use crate::load::{
+    Failure,
+    args::{Args, Scenario, Store},
+};
+
+/// What is to be started.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Sets the names of this run apart from those of other runs.
+    pub run: String,
+    pub nodes: usize,
+    pub journal: Store,
+    /// A file of settings for the nodes.
+    pub config: Option<PathBuf>,
+    /// Whether users are subscribed to channels of their own, which is a room more for each of them.
+    pub personal: bool,
+    /// Clients come through NGINX; else to the nodes themselves, in turn.
+    pub proxy: bool,
+}
+
+/// What all nodes of a run know.
+#[derive(Clone)]
+pub struct Secrets {
+    /// Clients' tokens are signed with it.
+    pub token: String,
+    /// The key of the server API.
+    pub api_key: String,
+}
+
+impl Plan {
+    /// What the command line asks for.
+    pub fn of(args: &Args, run: &str) -> Result<Self, Failure> {
+        let nodes = args.nodes();
+        let journal = args.journal.unwrap_or(match nodes {
+            1 => Store::Sqlite,
+            _ => Store::Postgres,
+        });
+        if nodes > 1 && journal == Store::Sqlite {
+            return Err(Failure(
+                "several nodes share a journal in PostgreSQL: leave out --journal sqlite".into(),
+            ));
+        }
+        let proxy = match args.scenario {
+            Scenario::Rooms | Scenario::Devices | Scenario::Storm | Scenario::Failover => nodes > 1,
+            // Who publishes where, and who hears it where, is what they are about.
+            _ => false,
+        };
+        Ok(Self {
+            run: run.to_owned(),
+            nodes,
+            journal,
+            config: args.node_config.clone(),
+            personal: args.scenario == Scenario::Devices,
+            proxy,
+        })
+    }
+
+    /// Nodes for a person to try, behind NGINX.
+    pub fn to_try(nodes: usize, config: Option<PathBuf>) -> Self {
+        let run = "try".to_owned();
+        Self { run, nodes, journal: Store::Postgres, config, personal: false, proxy: true }
+    }
+
+    /// The same with one node alone, which has the journal and nothing else.
+    pub fn alone(&self) -> Self {
+        Self { run: format!("{}-alone", self.run), nodes: 1, proxy: false, ..self.clone() }
+    }
+}
+
+impl Secrets {
+    /// Fresh ones.
+    pub fn draw() -> Self {
+        let [token, api_key] = [(); 2].map(|()| uuid::Uuid::new_v4().simple().to_string());
+        Self { token, api_key }
+    }
+}

@@ -160,6 +160,12 @@ mod tests {
         assert_eq!((publish.publishers, publish.connections, publish.window), (64, 64, 8));
         let storm = conditions("storm");
         assert_eq!((storm.connections, storm.missed), (15_000, 20));
+        let fanout = conditions("fanout --nodes 3");
+        assert_eq!((fanout.connections, fanout.rate, fanout.window), (1000, Some(10.0), 1));
+        let rooms = conditions("rooms --nodes 3");
+        assert_eq!((rooms.connections, rooms.rate, rooms.seconds), (3000, Some(100.0), 30));
+        assert_eq!((conditions("failover").connections, conditions("failover").nodes), (9000, 3));
+        assert_eq!(conditions("idle --nodes 6").connections, 100_000);
     }
 
     #[test]
@@ -183,6 +189,9 @@ mod tests {
             "rooms --payload 70000",
             "rooms --connections 0",
             "rooms --url x --spawn",
+            "rooms --url x --nodes 2",
+            "rooms --url x --journal postgres",
+            "rooms --fault redis-down",
             "rooms --secret s",
         ] {
             let words = std::iter::once("load").chain(line.split_whitespace());

@@ -56,3 +56,23 @@ impl Servers {
         self.0.iter().map(growth).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_killed_keeps_what_it_took_and_is_not_asked_again() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let processes = [std::process::id(), child.id()].map(|pid| Process { pid });
+        let mut servers = Servers::new(&processes).unwrap();
+        assert!(servers.are_known());
+        servers.ending(1).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(servers.cpu_seconds().unwrap().len(), 2);
+        assert_eq!(servers.growth().unwrap()[1], 0);
+        assert!(Servers::new(&processes).is_err(), "one is gone");
+        assert!(!Servers::default().are_known());
+    }
+}

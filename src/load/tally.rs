@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ops::Range,
     str,
 };
 
@@ -23,6 +24,8 @@ pub struct Tally {
     pub noise: Noise,
     /// From the time in a payload to its receipt.
     pub latency: Histogram,
+    /// The moments of sending whose messages count in it, in nanoseconds of the run's clock.
+    pub timed: Range<u64>,
     /// From a publish to its answer.
     pub ack: Histogram,
     pub sent: u64,
@@ -56,6 +59,7 @@ impl Tally {
             checker: Checker::new(rooms),
             noise: Noise::new(),
             latency: Histogram::default(),
+            timed: 0..u64::MAX,
             ack: Histogram::default(),
             sent: 0,
             acknowledged: 0,
@@ -149,7 +153,9 @@ impl Ear for Tally {
             self.unreadable += 1;
             return;
         };
-        self.latency.record(now.saturating_sub(stamp.at));
+        if self.timed.contains(&stamp.at) {
+            self.latency.record(now.saturating_sub(stamp.at));
+        }
         self.checker.heard(who, message.offset, stamp.publisher, stamp.seq);
     }
 

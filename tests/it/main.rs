@@ -20,6 +20,7 @@ mod heartbeat;
 mod house;
 mod http;
 mod identity;
+mod load;
 mod metrics;
 #[cfg(feature = "failpoints")]
 mod mutants;
@@ -30,4 +31,4 @@ mod postgres;
 mod recovery;
 mod sizes;
 mod slow_reader;
-mod try_it;
+mod trying;

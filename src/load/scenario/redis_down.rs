@@ -16,20 +16,25 @@ pub fn run(run: &mut Run) -> Result<Report, Failure> {
 
     let failed = |e: std::io::Error| Failure(format!("Redis does not obey: {e}"));
     redis(run)?.kill().map_err(failed)?;
-    run.tally.latency = Default::default();
     let from = run.mark()?;
+    run.tally.latency = Default::default();
+    run.tally.timed = from.at..u64::MAX;
     run.go_on(&mut publishing, Some(Duration::from_secs(run.conditions.seconds)), |_| false)?;
     let to = run.mark()?;
+    run.tally.timed.end = to.at;
     // Still without it: whatever was said has to arrive.
     run.drain()?;
     let cost = run.mark()?;
-    let latency = run.tally.latency.quantiles();
+    let owed = run.tally.checker.owed();
 
     redis(run)?.restart().map_err(failed)?;
     run.go_on(&mut publishing, Some(BESIDE), |_| false)?;
     run.drain()?;
-    let report = run.report(&from, &to, &cost)?;
-    Ok(Report { latency_ms: latency, ..report })
+    let mut report = run.report(&from, &to, &cost)?;
+    if owed > 0 {
+        report.notes.push(format!("{owed} deliveries did not come before Redis was back"));
+    }
+    Ok(report)
 }
 
 fn redis(run: &mut Run) -> Result<&mut crate::platform::scratch::Redis, Failure> {

@@ -78,3 +78,43 @@ impl Secrets {
         Self { token, api_key }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn plan(line: &str) -> Result<Plan, Failure> {
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        let words = std::iter::once("load").chain(line.split_whitespace());
+        Plan::of(&Line::try_parse_from(words).unwrap().args, "test")
+    }
+
+    #[test]
+    fn one_node_has_a_file_and_several_share_a_database() {
+        for (line, nodes, journal, proxy) in [
+            ("rooms", 1, Store::Sqlite, false),
+            ("publish --journal postgres", 1, Store::Postgres, false),
+            ("rooms --nodes 3", 3, Store::Postgres, true),
+            ("fanout --nodes 3", 3, Store::Postgres, false),
+            ("idle --nodes 6", 6, Store::Postgres, false),
+            ("failover", 3, Store::Postgres, true),
+        ] {
+            let plan = plan(line).unwrap();
+            assert_eq!((plan.nodes, plan.journal, plan.proxy), (nodes, journal, proxy), "{line}");
+            assert_eq!(plan.alone().nodes, 1);
+        }
+        assert!(plan("rooms --nodes 2 --journal sqlite").unwrap_err().0.contains("PostgreSQL"));
+    }
+
+    #[test]
+    fn only_users_with_channels_of_their_own_get_them() {
+        assert!(plan("devices --nodes 2").unwrap().personal);
+        assert!(!plan("rooms --nodes 2").unwrap().personal);
+    }
+}

@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use crate::support::run;
 
-/// Runs it; the exit code, and the object that it prints.
-fn load(line: &str) -> (Option<i32>, Value) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fanfare"));
-    command.args(["load", "--json"]).args(line.split_whitespace());
+/// Runs it with so many files for each process; the exit code, and the object that it prints.
+fn load(files: u32, line: &str) -> (Option<i32>, Value) {
+    let mut command = Command::new("sh");
+    let limited = format!("ulimit -n {files}; exec \"$0\" load --json \"$@\"");
+    command.args(["-c", &limited, env!("CARGO_BIN_EXE_fanfare")]).args(line.split_whitespace());
     let (code, out, err) = run(command);
     let report = serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {out}{err}"));
     (code, report)
@@ -17,7 +18,7 @@ fn load(line: &str) -> (Option<i32>, Value) {
 
 #[test]
 fn all_clients_of_a_killed_node_come_back_and_miss_nothing() {
-    let (code, report) = load("failover --connections 120 --room-size 12 --rate 40");
+    let (code, report) = load(4096, "failover --connections 120 --room-size 12 --rate 40");
     assert_eq!((code, &report["lost"]), (Some(0), &0.into()), "{report}");
     assert!(report["delivered"].as_u64() > Some(0), "{report}");
     assert!(report["seconds"].as_f64() < Some(30.0), "{report}");
@@ -27,7 +28,7 @@ fn all_clients_of_a_killed_node_come_back_and_miss_nothing() {
 
 #[test]
 fn a_crowd_of_several_processes_is_measured_and_spoken_to() {
-    let (code, report) = load("idle --nodes 2 --connections 2500 --seconds 1");
+    let (code, report) = load(1600, "idle --nodes 2 --connections 2400 --seconds 1");
     assert_eq!(code, Some(0), "{report}");
     assert_eq!((&report["delivered"], &report["lost"]), (&3.into(), &0.into()), "{report}");
     let memory = report["server"]["rss_bytes_per_connection"].as_u64();

@@ -29,6 +29,7 @@ mod nginx;
 mod panics;
 mod postgres;
 mod recovery;
+mod rolling;
 mod sizes;
 mod slow_reader;
 mod trying;

@@ -90,13 +90,17 @@ impl Client {
     /// The next push: `{"channel": ..., "pub" | "join" | ...: ...}`.
     #[track_caller]
     pub fn push(&mut self) -> Value {
+        self.next_push().unwrap_or_else(|close| panic!("expected a push, got {close:?}"))
+    }
+
+    /// The same, or the close if the server closed instead.
+    #[track_caller]
+    pub fn next_push(&mut self) -> Result<Value, Option<Close>> {
         loop {
             if let Some(push) = self.pushes.pop_front() {
-                return push;
+                return Ok(push);
             }
-            if let Err(close) = self.read() {
-                panic!("expected a push, got {close:?}");
-            }
+            self.read()?;
         }
     }
 

@@ -28,7 +28,7 @@ pub struct Refused {
 impl Refused {
     /// Whether the server asks to come again later.
     pub fn is_temporary(&self) -> bool {
-        matches!(self.status, 429 | 502..=504)
+        matches!(self.status, 408 | 429 | 502..=504)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write, stdin, stdout},
+    ops::Range,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     rc::Rc,
     sync::mpsc::{self, Receiver, TryRecvError},
@@ -55,8 +56,10 @@ pub fn crowd(args: &Args, conditions: &Conditions, cluster: &Cluster) -> Result<
         .map_err(|e| Failure(format!("can't learn how many files may be open: {e}")))?;
     let most = usize::try_from(files.saturating_sub(SPARE_FILES)).unwrap_or(usize::MAX).max(1);
     let each = all.div_ceil(all.div_ceil(most));
-    let firsts = (0..all).step_by(each);
-    let parts = firsts.map(|first| Part::start(args, cluster, first, each.min(all - first)));
+    let handshakes = conditions.handshakes.div_ceil(all.div_ceil(each));
+    let parts = (0..all)
+        .step_by(each)
+        .map(|first| Part::start(args, cluster, first..(first + each).min(all), handshakes));
     let mut parts = parts.collect::<Result<Vec<_>, _>>()?;
     for part in &mut parts {
         part.are_in()?;
@@ -134,7 +137,13 @@ struct Part {
 }
 
 impl Part {
-    fn start(args: &Args, cluster: &Cluster, first: usize, count: usize) -> Result<Self, Failure> {
+    /// Users of these numbers, so many of them on their way in at a time.
+    fn start(
+        args: &Args,
+        cluster: &Cluster,
+        users: Range<usize>,
+        handshakes: usize,
+    ) -> Result<Self, Failure> {
         let failed = |e: std::io::Error| Failure(format!("can't start a part of the clients: {e}"));
         let doors = cluster.doors();
         let url = doors.first().map(|door| format!("ws://{door}/connection/websocket"));
@@ -143,8 +152,8 @@ impl Part {
         command
             .args(["load", "idle-part", "--url", &url.unwrap_or_default()])
             .args(["--secret", &cluster.secrets.token, "--run", &cluster.plan.run])
-            .args(["--connections", &count.to_string(), "--first", &first.to_string()])
-            .args(["--handshakes", &args.handshakes.to_string(), "--encoding", encoding])
+            .args(["--connections", &users.len().to_string(), "--first", &users.start.to_string()])
+            .args(["--handshakes", &handshakes.to_string(), "--encoding", encoding])
             .args(["--room-size", &args.room_size.unwrap_or(100).to_string()])
             .args(doors.iter().flat_map(|door| ["--door".to_owned(), door.to_string()]))
             .args(args.namespace.iter().flat_map(|name| ["--namespace", name]))

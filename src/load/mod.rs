@@ -7,6 +7,7 @@ pub mod args;
 
 mod api;
 mod bare;
+mod chaos;
 mod checker;
 mod clock;
 mod conditions;

@@ -1,0 +1,8 @@
+//! `chaos`: parts of a cluster die while people talk, and everything that was promised has to hold. `docs/CHECKER.md`.
+//!
+//! Shares nothing with the server but its sockets. A seeded plan says which faults are done when; workers of several
+//! kinds publish and listen; what they saw is written down, and judged when all is over.
+
+pub mod invariant;
+pub mod kind;
+pub mod record;

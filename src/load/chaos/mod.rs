@@ -3,6 +3,9 @@
 //! Shares nothing with the server but its sockets. A seeded plan says which faults are done when; workers of several
 //! kinds publish and listen; what they saw is written down, and judged when all is over.
 
+mod dice;
 pub mod invariant;
 pub mod kind;
+mod payload;
+mod plan;
 pub mod record;

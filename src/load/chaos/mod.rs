@@ -3,9 +3,12 @@
 //! Shares nothing with the server but its sockets. A seeded plan says which faults are done when; workers of several
 //! kinds publish and listen; what they saw is written down, and judged when all is over.
 
+mod crowd;
 mod dice;
 pub mod invariant;
 pub mod kind;
+mod ledger;
 mod payload;
 mod plan;
 pub mod record;
+mod wire;

@@ -3,7 +3,7 @@
 //! All times are nanoseconds of one monotonic clock. Names are numbers, so that millions of deliveries fit: a delivery is
 //! 24 bytes. What a payload was is decided when it is read (see `payload`), byte for byte.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
 use super::kind::Kind;
 
@@ -93,6 +93,8 @@ pub enum Outcome {
 pub struct Subscriber {
     pub role: &'static str,
     pub user: u32,
+    /// Does not always read what comes: nobody is late who serves it late.
+    pub slow: bool,
     pub events: Vec<Event>,
 }
 
@@ -153,6 +155,12 @@ pub enum Recovery {
 pub struct Epoch {
     pub generation: String,
     pub life: u32,
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.generation, self.life)
+    }
 }
 
 /// Epochs by number.

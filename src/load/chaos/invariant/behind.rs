@@ -13,12 +13,12 @@ pub fn nobody_is_stuck(index: &Index<'_>, bounds: &Bounds) -> Vec<String> {
         if index.faults_at(by).any(|other| other.window().1 > healed) {
             continue;
         }
-        for stay in index.stays.iter().filter(|stay| stay.covers(healed, by)) {
+        for stay in index.stays.iter().filter(|s| !s.slow && s.covers(healed, by)) {
             look(index, stay, healed, by, &mut broken);
         }
     }
     let (said, end) = (index.history.published_until, index.history.ended_at);
-    for stay in index.stays.iter().filter(|stay| stay.ended.is_none() && stay.joined <= end) {
+    for stay in index.stays.iter().filter(|s| !s.slow && s.ended.is_none() && s.joined <= end) {
         if !index.is_present(stay.epoch) {
             broken.push(format!(
                 "{} is still told {} of {}, a history that is over",

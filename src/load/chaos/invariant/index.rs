@@ -33,6 +33,8 @@ pub struct Stay {
     pub subscriber: u32,
     pub channel: u32,
     pub epoch: u16,
+    /// Whether its subscriber does not always read.
+    pub slow: bool,
     pub joined: Nanos,
     /// When the stay before this one broke, if nobody had asked for that.
     pub broken_at: Option<Nanos>,
@@ -202,6 +204,7 @@ fn stays(history: &History) -> Vec<Stay> {
                         subscriber: number as u32,
                         channel,
                         epoch,
+                        slow: subscriber.slow,
                         joined: event.at,
                         broken_at: past.and_then(|past| past.broken_at),
                         start,

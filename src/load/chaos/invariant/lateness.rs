@@ -45,7 +45,7 @@ pub fn late(index: &Index<'_>, bounds: &Bounds) -> Vec<String> {
             index.subscriber(owed.stay.subscriber),
         ));
     });
-    for stay in &index.stays {
+    for stay in index.stays.iter().filter(|stay| !stay.slow) {
         if let Some(from) = stay.broken_at
             && stay.joined > due(index, bounds, from, stay.joined, true)
         {
@@ -105,7 +105,7 @@ fn due(index: &Index<'_>, bounds: &Bounds, since: Nanos, seen: Nanos, coming_bac
 }
 
 fn each_owed<'a>(index: &'a Index<'_>, mut tell: impl FnMut(Owed<'a>)) {
-    for stay in &index.stays {
+    for stay in index.stays.iter().filter(|stay| !stay.slow) {
         let Some(rows) = index.log(stay.channel, stay.epoch) else { continue };
         let ended = stay.ended.unwrap_or(index.history.ended_at);
         let owed = |row: &'a Row, received| {

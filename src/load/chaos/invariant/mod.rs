@@ -17,7 +17,7 @@ mod tests;
 
 use serde::Serialize;
 
-pub use self::{index::Index, lateness::longest_gaps, windows::Figures};
+pub use self::{index::Index, joined::is_final_close, lateness::longest_gaps, windows::Figures};
 use super::record::{History, Nanos, SECOND};
 
 /// A rule that did not hold.

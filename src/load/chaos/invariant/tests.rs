@@ -35,6 +35,7 @@ fn good() -> History {
         .map(|user| Subscriber {
             role: "member",
             user: if user == 3 { PERSON } else { user },
+            slow: false,
             events: vec![
                 event(0, What::Connected { node: user as u8 % 3 }),
                 joined(0, if user == 3 { PERSONAL } else { ROOM }, 0, epoch, Recovery::Fresh),

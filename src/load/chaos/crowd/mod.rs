@@ -1,0 +1,432 @@
+//! The clients of a run, all on one thread: they come in, come back as the SDKs do, and what they see is written down.
+
+mod client;
+mod talk;
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    io,
+    net::SocketAddr,
+    time::Duration,
+};
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use mio::{Events, Interest, Poll, Token, net::TcpStream};
+use serde_json::json;
+use socket2::SockRef;
+
+use self::client::{Asked, Client, Stage, State, Sub};
+pub use self::client::{Door, Newcomer};
+use super::{
+    dice::Dice,
+    ledger::Ledger,
+    record::{BY_WISH_CLOSED, Nanos, Outcome, SECOND, What},
+    wire,
+};
+use crate::load::{Failure, clock::Clock};
+
+/// Publishes of one client under way at a time.
+pub const WINDOW: usize = 8;
+/// Commands that are not answered for so long will not be; SDKs wait as long.
+const ANSWERS_WITHIN: Nanos = 5 * SECOND;
+/// The first wait before coming back, and the longest. Half of each is drawn.
+const COME_BACK: (Nanos, Nanos) = (SECOND / 5, SECOND);
+/// How often clients are looked at for answers that are late.
+const LOOK: Nanos = SECOND / 20;
+/// A second longer than tokens are good for in any run.
+const TOKEN_LIFE: u64 = 24 * 3600;
+/// What a client that will stop reading lets wait in the kernel, in bytes.
+const SMALL: usize = 4096;
+
+/// Where clients come in, and with which secret their tokens are signed.
+pub struct Doors {
+    pub nodes: Vec<SocketAddr>,
+    pub nginx: Option<SocketAddr>,
+    pub secret: String,
+}
+
+/// The crowd.
+pub struct Crowd {
+    pub ledger: Ledger,
+    pub clock: Clock,
+    clients: Vec<Client>,
+    doors: Doors,
+    key: EncodingKey,
+    tokens: HashMap<u32, String>,
+    dice: Dice,
+    poll: Poll,
+    events: Events,
+    buffer: Vec<u8>,
+    /// When somebody dials, or asks again for a channel.
+    later: BinaryHeap<Reverse<(Nanos, usize, u32)>>,
+    dirty: Vec<usize>,
+    looked: Nanos,
+    /// Answers to publishes since they were last taken: client, message, outcome.
+    outcomes: Vec<(usize, u32, Outcome)>,
+}
+
+/// In `later`: not a channel, but the connection.
+const DIAL: u32 = u32::MAX;
+
+impl Crowd {
+    /// Nobody yet.
+    pub fn new(ledger: Ledger, clock: Clock, doors: Doors, seed: u64) -> Result<Self, Failure> {
+        Ok(Self {
+            ledger,
+            clock,
+            clients: Vec::new(),
+            key: EncodingKey::from_secret(doors.secret.as_bytes()),
+            doors,
+            tokens: HashMap::new(),
+            dice: Dice::new(seed),
+            poll: Poll::new().map_err(|e| Failure(format!("can't poll sockets: {e}")))?,
+            events: Events::with_capacity(1024),
+            buffer: vec![0; 64 * 1024],
+            later: BinaryHeap::new(),
+            dirty: Vec::new(),
+            looked: 0,
+            outcomes: Vec::new(),
+        })
+    }
+
+    /// How many nodes there are.
+    pub fn nodes(&self) -> u8 {
+        self.doors.nodes.len() as u8
+    }
+
+    /// A new client, which connects.
+    pub fn add(&mut self, made: Newcomer) -> usize {
+        let made = Newcomer { home: self.door(made.home), ..made };
+        let subscriber = self.ledger.subscriber(made.role, made.user, made.slow);
+        let publisher = self.ledger.publisher();
+        let who = self.clients.len();
+        self.clients.push(Client::new(made, subscriber, publisher));
+        self.come(who);
+        who
+    }
+
+    /// NGINX where there is one, else the first node.
+    fn door(&self, door: Door) -> Door {
+        match door {
+            Door::Nginx if self.doors.nginx.is_none() => Door::Node(0),
+            door => door,
+        }
+    }
+
+    /// The publisher that a client is.
+    pub fn publisher(&self, who: usize) -> u32 {
+        self.clients[who].publisher
+    }
+
+    /// Whether a client is connected.
+    pub fn is_up(&self, who: usize) -> bool {
+        self.clients[who].stage == Stage::Up
+    }
+
+    /// Whether a client is a member of a channel.
+    pub fn is_in(&self, who: usize, channel: u32) -> bool {
+        self.clients[who].is_in(channel)
+    }
+
+    /// Whether everybody has what it wants.
+    pub fn is_settled(&self) -> bool {
+        self.clients.iter().all(|client| {
+            let all_in = || client.subs.iter().all(|s| !s.wanted || s.state == State::In);
+            !client.wanted || client.stage == Stage::Up && all_in()
+        })
+    }
+
+    /// Lets a client connect.
+    pub fn come(&mut self, who: usize) {
+        self.clients[who].wanted = true;
+        if self.clients[who].stage == Stage::Down {
+            let now = self.clock.now();
+            self.later.push(Reverse((now, who, DIAL)));
+        }
+    }
+
+    /// Lets a client go, without a word, until it is told to come.
+    pub fn go(&mut self, who: usize) {
+        self.clients[who].wanted = false;
+        self.drop_connection(who, BY_WISH_CLOSED);
+    }
+
+    /// Lets a client come in elsewhere from now on.
+    pub fn hop(&mut self, who: usize, door: Door) {
+        let door = self.door(door);
+        self.clients[who].made.home = door;
+        self.clients[who].at = door;
+        self.drop_connection(who, BY_WISH_CLOSED);
+        self.come(who);
+    }
+
+    /// Lets a client read, or not.
+    pub fn read(&mut self, who: usize, reads: bool) -> Result<(), Failure> {
+        self.clients[who].reads = reads;
+        if reads { self.listen(who) } else { Ok(()) }
+    }
+
+    /// A client wants to be a member.
+    pub fn subscribe(&mut self, who: usize, channel: u32) {
+        let client = &mut self.clients[who];
+        match client.sub(channel) {
+            Some(sub) => sub.wanted = true,
+            None => {
+                client.subs.push(Sub { channel, wanted: true, state: State::Out, position: None })
+            }
+        }
+        self.ask_for(who, channel);
+    }
+
+    /// A client does not want to be a member any more.
+    pub fn unsubscribe(&mut self, who: usize, channel: u32) {
+        let now = self.clock.now();
+        let client = &mut self.clients[who];
+        let Some(sub) = client.sub(channel) else { return };
+        sub.wanted = false;
+        if sub.state != State::In {
+            return;
+        }
+        sub.state = State::Leaving;
+        let id = client.ask(Asked::Unsubscribe(channel), now);
+        let words = wire::unsubscribe(id, self.ledger.name(channel));
+        self.say(who, words.as_bytes());
+    }
+
+    /// Publishes a message; false if the client has no connection or no place in its window.
+    pub fn publish(&mut self, who: usize, message: u32) -> bool {
+        let client = &mut self.clients[who];
+        if client.stage != Stage::Up || client.publishing >= WINDOW {
+            return false;
+        }
+        let now = self.clock.now();
+        let node = node_number(client.at);
+        let attempt = self.ledger.invoked(message, node, now);
+        let id = client.ask(Asked::Publish(attempt), now);
+        let known = self.ledger.history.messages[message as usize];
+        let payload = self.ledger.payload(message);
+        let key = known.keyed.then(|| format!("k{message}"));
+        let words = wire::publish(id, self.ledger.name(known.channel), &payload, key.as_deref());
+        self.say(who, &words);
+        true
+    }
+
+    /// Answers to publishes since the last time.
+    pub fn take_outcomes(&mut self) -> Vec<(usize, u32, Outcome)> {
+        std::mem::take(&mut self.outcomes)
+    }
+
+    /// Moves things on: dials, sends, and hears what came within `wait`.
+    pub fn turn(&mut self, wait: Duration) -> Result<(), Failure> {
+        self.do_what_is_due()?;
+        self.flush();
+        let mut events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        match self.poll.poll(&mut events, Some(wait)) {
+            Err(e) if e.kind() != io::ErrorKind::Interrupted => {
+                return Err(Failure(format!("can't poll sockets: {e}")));
+            }
+            _ => {}
+        }
+        for event in &events {
+            self.attend(event.token().0)?;
+        }
+        self.events = events;
+        self.flush();
+        Ok(())
+    }
+
+    /// Sends what waits.
+    pub fn flush(&mut self) {
+        for who in std::mem::take(&mut self.dirty) {
+            if self.clients[who].stage != Stage::Dialling && self.clients[who].flush().is_err() {
+                self.broken(who, 0);
+            }
+        }
+    }
+
+    fn say(&mut self, who: usize, payload: &[u8]) {
+        self.clients[who].say(payload);
+        self.dirty.push(who);
+    }
+
+    fn do_what_is_due(&mut self) -> Result<(), Failure> {
+        let now = self.clock.now();
+        while let Some(Reverse((due, who, what))) = self.later.peek().copied() {
+            if due > now {
+                break;
+            }
+            self.later.pop();
+            match what {
+                DIAL => self.dial(who)?,
+                channel => self.ask_for(who, channel),
+            }
+        }
+        if now < self.looked + LOOK {
+            return Ok(());
+        }
+        self.looked = now;
+        for who in 0..self.clients.len() {
+            self.look_at_the_clock(who, now);
+        }
+        Ok(())
+    }
+
+    /// What an SDK does when answers or pings don't come.
+    fn look_at_the_clock(&mut self, who: usize, now: Nanos) {
+        let client = &self.clients[who];
+        if client.stage == Stage::Down || !client.reads {
+            return;
+        }
+        let mut late = Vec::new();
+        let mut hopeless = now > client.patience;
+        for (id, (what, since)) in &client.asked {
+            if now > since + ANSWERS_WITHIN {
+                match what {
+                    Asked::Publish(attempt) => late.push((*id, *attempt)),
+                    _ => hopeless = true,
+                }
+            }
+        }
+        for (id, attempt) in late {
+            self.clients[who].take(id);
+            self.answered(who, attempt, Outcome::Unknown, now);
+        }
+        if hopeless {
+            self.broken(who, 0);
+        }
+    }
+
+    fn dial(&mut self, who: usize) -> Result<(), Failure> {
+        let client = &mut self.clients[who];
+        if client.stage != Stage::Down || !client.wanted {
+            return Ok(());
+        }
+        let address = match client.at {
+            Door::Node(node) => self.doors.nodes[usize::from(node)],
+            Door::Nginx => self.doors.nginx.unwrap_or(self.doors.nodes[0]),
+        };
+        let failed = |e: io::Error| Failure(format!("a client can't dial {address}: {e}"));
+        let Ok(mut socket) = TcpStream::connect(address) else {
+            self.failed(who);
+            return Ok(());
+        };
+        let _ = socket.set_nodelay(true);
+        if client.made.slow {
+            let _ = SockRef::from(&socket).set_recv_buffer_size(SMALL);
+        }
+        let both = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(&mut socket, Token(who), both).map_err(failed)?;
+        client.socket = Some(socket);
+        client.stage = Stage::Dialling;
+        client.patience = self.clock.now() + ANSWERS_WITHIN;
+        Ok(())
+    }
+
+    /// Closes a connection if there is one, and writes down what that means.
+    fn drop_connection(&mut self, who: usize, code: u16) {
+        let now = self.clock.now();
+        let client = &mut self.clients[who];
+        if client.stage == Stage::Down {
+            return;
+        }
+        let was_up = client.stage == Stage::Up;
+        let subscriber = client.subscriber;
+        if let Some(socket) = &client.socket {
+            // A reset leaves no socket waiting in the kernel.
+            let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+        }
+        for attempt in client.hang_up() {
+            self.answered(who, attempt, Outcome::Unknown, now);
+        }
+        if was_up || code > BY_WISH_CLOSED {
+            self.ledger.saw(subscriber, now, What::Closed { code });
+        }
+    }
+
+    /// The connection ended, and nobody here had asked for it.
+    fn broken(&mut self, who: usize, code: u16) {
+        let was_up = self.clients[who].stage == Stage::Up;
+        self.drop_connection(who, code);
+        if was_up && code == 0 {
+            self.clients[who].failures = 0;
+        }
+        self.failed(who);
+    }
+
+    /// Comes back after a while, longer each time; from the second time on at the next door.
+    fn failed(&mut self, who: usize) {
+        let nodes = self.nodes();
+        let client = &mut self.clients[who];
+        client.failures += 1;
+        if let Door::Node(node) = client.at
+            && client.failures > 1
+        {
+            client.at = Door::Node((node + 1) % nodes);
+        }
+        let (first, longest) = COME_BACK;
+        let wait = (first << (client.failures - 1).min(8)).min(longest);
+        let due = self.clock.now() + wait / 2 + self.dice.below(wait / 2);
+        self.later.push(Reverse((due, who, DIAL)));
+    }
+
+    /// Asks for a channel that is wanted and not there.
+    fn ask_for(&mut self, who: usize, channel: u32) {
+        let now = self.clock.now();
+        let client = &mut self.clients[who];
+        if client.stage != Stage::Up || client.made.personal == Some(channel) {
+            return;
+        }
+        let Some(sub) = client.sub(channel).filter(|s| s.wanted && s.state == State::Out) else {
+            return;
+        };
+        sub.state = State::Asked;
+        let position = sub.position;
+        let id = client.ask(Asked::Subscribe(channel), now);
+        let epoch = position.and_then(|(_, epoch)| self.ledger.history.epochs.get(epoch));
+        let epoch = epoch.map(|epoch| epoch.to_string());
+        let from = position.map(|(offset, _)| offset).zip(epoch.as_deref());
+        let words = wire::subscribe(id, self.ledger.name(channel), from);
+        self.say(who, words.as_bytes());
+    }
+
+    /// Asks again after a moment.
+    fn ask_later(&mut self, who: usize, channel: u32) {
+        let due = self.clock.now() + COME_BACK.0 / 2 + self.dice.below(COME_BACK.0);
+        self.later.push(Reverse((due, who, channel)));
+    }
+
+    fn answered(&mut self, who: usize, attempt: u32, outcome: Outcome, now: Nanos) {
+        self.ledger.answered(attempt, outcome, now);
+        if let Some(attempt) = self.ledger.history.attempts.get(attempt as usize) {
+            self.outcomes.push((who, attempt.message, outcome));
+        }
+    }
+
+    /// A connection token, signed with the secret (HS256); drawn once for each user.
+    fn token(&mut self, user: u32) -> Result<String, Failure> {
+        if let Some(token) = self.tokens.get(&user) {
+            return Ok(token.clone());
+        }
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let until = now.unwrap_or_default().as_secs() + TOKEN_LIFE;
+        let claims = json!({ "sub": user_name(user), "exp": until });
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.key)
+            .map_err(|e| Failure(format!("can't sign a token: {e}")))?;
+        self.tokens.insert(user, token.clone());
+        Ok(token)
+    }
+}
+
+/// What a user is called.
+pub fn user_name(user: u32) -> String {
+    format!("u{user}")
+}
+
+/// As in the records.
+fn node_number(door: Door) -> u8 {
+    match door {
+        Door::Node(node) => node,
+        Door::Nginx => u8::MAX,
+    }
+}

@@ -10,5 +10,6 @@ pub mod kind;
 mod ledger;
 mod payload;
 mod plan;
+mod proxy;
 pub mod record;
 mod wire;

@@ -5,6 +5,8 @@
 
 mod crowd;
 mod dice;
+mod fault;
+mod field;
 pub mod invariant;
 pub mod kind;
 mod ledger;
@@ -13,3 +15,4 @@ mod plan;
 mod proxy;
 pub mod record;
 mod wire;
+mod work;

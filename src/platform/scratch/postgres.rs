@@ -7,6 +7,7 @@ use std::{
     net::{Ipv4Addr, TcpStream},
     os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 
@@ -49,6 +50,40 @@ impl Postgres {
         Ok(scratch)
     }
 
+    /// Starts a standby that follows `primary`, asynchronously.
+    pub fn follow(primary: &Self) -> io::Result<Self> {
+        let leash = Leash::new("PostgreSQL", Signal::SIGQUIT)?;
+        let settings = primary.settings.clone();
+        let mut standby = Self { port: free_port()?, settings, leash };
+        let user = standby.own_folder()?;
+        let mut copy = Command::new(programs()?.join("pg_basebackup"));
+        copy.args(["--host=127.0.0.1", "--username=fanfare", "--checkpoint=fast", "--no-sync"])
+            .args(["--write-recovery-conf", "--wal-method=stream", "--port"])
+            .arg(primary.port.to_string())
+            .arg("--pgdata")
+            .arg(standby.folder().join("data"))
+            .current_dir(standby.folder());
+        if let Some(user) = user {
+            copy.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+        }
+        let copied = copy.output()?;
+        if !copied.status.success() {
+            let said = String::from_utf8_lossy(&copied.stderr).into_owned();
+            return Err(io::Error::other(format!("pg_basebackup: {said}")));
+        }
+        standby.restart()?;
+        Ok(standby)
+    }
+
+    /// Whom it runs as, if not as who asked for it; the folder is then that user's.
+    fn own_folder(&self) -> io::Result<Option<User>> {
+        let user = Uid::effective().is_root().then(unprivileged).transpose()?;
+        if let Some(user) = &user {
+            chown(self.folder(), Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
+        }
+        Ok(user)
+    }
+
     /// The port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
@@ -87,10 +122,7 @@ impl Postgres {
     /// Starts it again on the same port and data; waits until it takes connections.
     pub fn restart(&mut self) -> io::Result<()> {
         self.stop()?;
-        let user = Uid::effective().is_root().then(unprivileged).transpose()?;
-        if let Some(user) = &user {
-            chown(self.folder(), Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
-        }
+        let user = self.own_folder()?;
         let programs = programs()?;
         let (port, script) = (self.port, ["/bin/sh", "-c", SCRIPT, "postgres"]);
         let settings = self.settings.iter().flat_map(|setting| ["-c", setting]);
@@ -102,9 +134,9 @@ impl Postgres {
         })?;
         let lock = self.folder().join("data/postmaster.pid");
         self.leash.wait(STARTS_WITHIN, || {
-            // It writes this line into its lock file when it takes connections.
+            // It writes such a line into its lock file when it takes connections.
             let ready = std::fs::read_to_string(&lock)
-                .is_ok_and(|lines| lines.lines().any(|line| line.trim() == "ready"));
+                .is_ok_and(|lines| lines.lines().any(|l| matches!(l.trim(), "ready" | "standby")));
             ready && TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
         })
     }

@@ -114,11 +114,6 @@ impl Crowd {
         }
     }
 
-    /// The publisher that a client is.
-    pub fn publisher(&self, who: usize) -> u32 {
-        self.clients[who].publisher
-    }
-
     /// Whether a client is connected.
     pub fn is_up(&self, who: usize) -> bool {
         self.clients[who].stage == Stage::Up
@@ -210,6 +205,16 @@ impl Crowd {
         let words = wire::publish(id, self.ledger.name(known.channel), &payload, key.as_deref());
         self.say(who, &words);
         true
+    }
+
+    /// Says something new, if the client has a connection and a place in its window; returns the message.
+    pub fn tell(&mut self, who: usize, channel: u32, size: u32, keyed: bool) -> Option<u32> {
+        let client = &self.clients[who];
+        if client.stage != Stage::Up || client.publishing >= WINDOW {
+            return None;
+        }
+        let message = self.ledger.message(client.publisher, channel, size, keyed);
+        self.publish(who, message).then_some(message)
     }
 
     /// Answers to publishes since the last time.

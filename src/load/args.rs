@@ -25,7 +25,7 @@ pub struct Args {
     /// Start a node of this binary on free ports with a fresh journal, measure it, stop it. The default without --url.
     #[arg(long, help_heading = "Server")]
     pub spawn: bool,
-    /// Start so many nodes with a Redis, a PostgreSQL and an NGINX of their own [1; failover: 3].
+    /// Start so many nodes with a Redis, a PostgreSQL and an NGINX of their own [1; failover, chaos: 3].
     #[arg(long, value_name = "N", conflicts_with = "url", value_parser = clap::value_parser!(u32).range(1..=16), help_heading = "Server")]
     pub nodes: Option<u32>,
     /// Where the nodes that are started keep durable channels [one node: sqlite; several: postgres].
@@ -97,6 +97,18 @@ pub struct Args {
     /// What the names of this run begin with.
     #[arg(long, hide = true)]
     pub run: Option<String>,
+    /// Draw this plan in `chaos` [a random one, which is printed].
+    #[arg(long, value_name = "N", help_heading = "Chaos")]
+    pub seed: Option<u64>,
+    /// Do these faults in `chaos`, one after the other, instead of those that the seed draws.
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', help_heading = "Chaos")]
+    pub faults: Vec<String>,
+    /// Keep the raw records of `chaos` in this folder.
+    #[arg(long, value_name = "DIR", help_heading = "Chaos")]
+    pub keep: Option<PathBuf>,
+    /// Allow so many times the promised latencies in `chaos`: for a machine that is slower than the promise assumes.
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Chaos")]
+    pub slack: u32,
 
     /// A file of settings for the node that is started.
     #[arg(skip)]
@@ -127,6 +139,8 @@ pub enum Scenario {
     /// A child process of `idle` with several nodes.
     #[value(hide = true)]
     IdlePart,
+    /// Parts of a cluster die while people talk; every promise is checked.
+    Chaos,
     /// The child process of `fanout`.
     #[value(hide = true)]
     BareWrite,
@@ -144,6 +158,7 @@ impl Scenario {
             Self::Storm => "storm",
             Self::Failover => "failover",
             Self::IdlePart => "idle-part",
+            Self::Chaos => "chaos",
             Self::BareWrite => "bare-write",
         }
     }

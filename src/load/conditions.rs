@@ -70,9 +70,11 @@ impl Conditions {
             Scenario::Rooms => Defaults { window: 1, rate: Some(1020.0), ..COMMON },
             Scenario::Devices => Defaults { rate: Some(1000.0), ..COMMON },
             Scenario::Publish => Defaults { connections: 64, seconds: 20, ..COMMON },
-            Scenario::Failover | Scenario::Storm | Scenario::IdlePart | Scenario::BareWrite => {
-                COMMON
-            }
+            Scenario::Failover
+            | Scenario::Storm
+            | Scenario::Chaos
+            | Scenario::IdlePart
+            | Scenario::BareWrite => COMMON,
         };
         let or = |asked: Option<u32>, default: usize| asked.map_or(default, |n| n as usize);
         let users = or(args.users, 1500);

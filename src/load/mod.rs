@@ -64,6 +64,7 @@ pub fn run(args: Args) -> ExitCode {
     let outcome = match args.scenario {
         Scenario::BareWrite => return bare_write(&args),
         Scenario::IdlePart => return idle_part(&args),
+        Scenario::Chaos => return chaos(&args),
         _ => load(&args).and_then(|report| print(&args, &report).map(|()| report)),
     };
     match outcome {
@@ -196,6 +197,18 @@ fn idle_part(args: &Args) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure(words)) => {
             eprintln!("fanfare load idle-part: {words}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Breaks a cluster of its own.
+fn chaos(args: &Args) -> ExitCode {
+    match chaos::run(args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(Failure(words)) => {
+            eprintln!("fanfare load chaos: {words}");
             ExitCode::FAILURE
         }
     }

@@ -132,6 +132,35 @@ impl Crowd {
         })
     }
 
+    /// How many clients there are.
+    pub fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Who does not have what it wants, for people.
+    pub fn unsettled(&self) -> String {
+        let waits = |client: &&Client| {
+            let lacks = client.subs.iter().any(|sub| sub.wanted && sub.state != State::In);
+            client.wanted && (client.stage != Stage::Up || lacks)
+        };
+        let some = self.clients.iter().filter(waits).take(3).map(|client| {
+            let lacks = client.subs.iter().filter(|sub| sub.wanted && sub.state != State::In);
+            format!(
+                "{} at {:?} is {:?} and lacks {} channels",
+                client.made.role,
+                client.at,
+                client.stage,
+                lacks.count()
+            )
+        });
+        some.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Nobody stays frozen.
+    pub fn everybody_reads(&mut self) -> Result<(), Failure> {
+        (0..self.clients.len()).try_for_each(|who| self.read(who, true))
+    }
+
     /// Lets a client connect.
     pub fn come(&mut self, who: usize) {
         self.clients[who].wanted = true;

@@ -143,12 +143,17 @@ impl Kind {
         matches!(self, Self::NodeCommitted | Self::NodeHandedOver)
     }
 
-    /// Whether publishes that are under way when it happens can't all be answered.
-    pub fn leaves_publishes_unanswered(self) -> bool {
-        match self.part() {
-            Part::Node => !matches!(self, Self::Nothing | Self::NodeTerm),
-            Part::Postgres => self != Self::PostgresFull,
-            Part::Redis | Part::Nginx => false,
+    /// Whether publishes that are under way when it happens can't all be answered, if it lasts for so many
+    /// milliseconds: nodes wait for 4.5 s for a commit and publishers for 5 s for an answer.
+    pub fn leaves_publishes_unanswered(self, lasts: u64) -> bool {
+        match self {
+            Self::NodeKill | Self::NodeCommitted | Self::NodeHandedOver => true,
+            Self::NodePauseLong
+            | Self::PostgresStop
+            | Self::PostgresPause
+            | Self::PostgresSwallow
+            | Self::PostgresPromote => lasts >= 5_500,
+            _ => false,
         }
     }
 

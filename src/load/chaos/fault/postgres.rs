@@ -78,11 +78,10 @@ pub(super) fn heal(field: &mut Field, kind: Kind, remembered: &mut Remembered) -
             let seen = field.postgres_proxy.seen();
             field.postgres_proxy.set(Mode::Cut);
             field.postgres_proxy.set(Mode::Pass);
-            let swallowed = seen.up > 0 && seen.down == 0 && seen.held > seen.up;
-            let bytes = seen.held.saturating_sub(seen.up);
-            Ok(swallowed.then(|| {
-                format!("{} bytes went to it, {bytes} of its answers were swallowed", seen.up)
-            }))
+            // What went to it before may have been all that there was to say.
+            let answers = seen.held.saturating_sub(seen.up);
+            let swallowed = answers > 0 && seen.down == 0;
+            Ok(swallowed.then(|| format!("{answers} bytes of its answers were swallowed")))
         }
         Kind::PostgresFull => {
             remembered.strangers = None;

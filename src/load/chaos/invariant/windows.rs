@@ -50,7 +50,8 @@ pub fn publishes_fare_as_the_database_does(index: &Index<'_>, bounds: &Bounds) -
     let mut broken = Vec::new();
     for fault in &index.history.faults {
         let Some(taken) = fault.taken_at else { continue };
-        let (_, healed) = fault.window();
+        let (from, healed) = fault.window();
+        let lasted = (healed - from) / (SECOND / 1000);
         let name = fault.kind.name();
         if fault.kind.takes_the_database_down()
             && let Some(until) = fault.held_until
@@ -66,7 +67,9 @@ pub fn publishes_fare_as_the_database_does(index: &Index<'_>, bounds: &Bounds) -
             }));
         }
         let unanswered = |a: &&_| is_unanswered_in(a, taken, healed);
-        if fault.kind.leaves_publishes_unanswered() && !attempts.iter().any(|a| unanswered(&a)) {
+        if fault.kind.leaves_publishes_unanswered(lasted)
+            && !attempts.iter().any(|a| unanswered(&a))
+        {
             broken.push(format!(
                 "{name} at {} left no publish unanswered: nothing was under way",
                 seconds(taken)

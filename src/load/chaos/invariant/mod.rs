@@ -45,6 +45,8 @@ pub struct Bounds {
     pub recovery_messages: u64,
     /// Or more bytes than this.
     pub recovery_bytes: u64,
+    /// Whether the bridge always wins its race with the feed when nothing is wrong.
+    pub bridge_is_first: bool,
 }
 
 impl Bounds {
@@ -56,6 +58,7 @@ impl Bounds {
         acknowledged: 95,
         recovery_messages: 300,
         recovery_bytes: 512 * 1024,
+        bridge_is_first: true,
     };
 
     /// The same on a machine that is so many times slower than the one that the promise is for.
@@ -65,6 +68,7 @@ impl Bounds {
             quiet: self.quiet * times,
             connected: self.connected * times,
             coming_back: self.coming_back * times,
+            bridge_is_first: times == 1,
             ..self
         }
     }
@@ -87,7 +91,7 @@ pub fn check(history: &History, bounds: &Bounds) -> Vec<Broken> {
         ("I10", joined::nobody_is_sent_away_for_good(&index)),
         ("I11", windows::publishes_fare_as_the_database_does(&index, bounds)),
         ("I12", windows::faults_have_witnesses(&index)),
-        ("I15", windows::counters_stay(&index)),
+        ("I15", windows::counters_stay(&index, bounds)),
     ];
     rules
         .into_iter()

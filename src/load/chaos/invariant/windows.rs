@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::{Bounds, Index, behind, joined, seconds};
-use crate::load::chaos::record::{Fault, Nanos, Outcome, SECOND, What};
+use crate::load::chaos::record::{Attempt, Fault, Nanos, Outcome, SECOND};
 
 /// Fewer attempts in a window say nothing about a share.
 const ENOUGH: u64 = 20;
@@ -89,7 +89,7 @@ pub fn publishes_fare_as_the_database_does(index: &Index<'_>, bounds: &Bounds) -
     broken
 }
 
-fn is_unanswered_in(attempt: &crate::load::chaos::record::Attempt, from: Nanos, to: Nanos) -> bool {
+fn is_unanswered_in(attempt: &Attempt, from: Nanos, to: Nanos) -> bool {
     let under_way = attempt.invoked <= to && attempt.answered + NEAR >= from;
     attempt.outcome == Outcome::Unknown && under_way
 }
@@ -117,8 +117,7 @@ pub fn faults_have_witnesses(index: &Index<'_>) -> Vec<String> {
         let planned = seconds(fault.planned_at);
         match fault {
             Fault { taken_at: Some(at), witness: Some(_), .. } => {
-                let near =
-                    |a: &crate::load::chaos::record::Attempt| a.invoked.abs_diff(*at) <= NEAR;
+                let near = |a: &Attempt| a.invoked.abs_diff(*at) <= NEAR;
                 if !index.history.attempts.iter().any(near) {
                     broken.push(format!("{name} of {planned}: nobody published just then"));
                 }
@@ -130,7 +129,7 @@ pub fn faults_have_witnesses(index: &Index<'_>) -> Vec<String> {
 }
 
 /// I15: no hub ever finds an order broken or a member behind, and nobody needs the feed while all is well.
-pub fn counters_stay(index: &Index<'_>) -> Vec<String> {
+pub fn counters_stay(index: &Index<'_>, bounds: &Bounds) -> Vec<String> {
     let mut broken = Vec::new();
     let mut last: HashMap<(u8, u32), (Option<usize>, Option<u64>)> = HashMap::new();
     for sample in &index.history.counters {
@@ -149,6 +148,7 @@ pub fn counters_stay(index: &Index<'_>) -> Vec<String> {
         let before = last.insert((sample.node, sample.pid), (window, sample.learned_from_feed));
         if let (Some((was, Some(before))), Some(now)) = (before, sample.learned_from_feed)
             && window.is_some()
+            && bounds.bridge_is_first
             && was == window
             && now > before
         {
@@ -161,10 +161,4 @@ pub fn counters_stay(index: &Index<'_>) -> Vec<String> {
         }
     }
     broken
-}
-
-/// Whether anything at all was heard: a run in which nobody listens proves nothing.
-pub fn deliveries(index: &Index<'_>) -> u64 {
-    let events = index.history.subscribers.iter().flat_map(|s| &s.events);
-    events.filter(|event| matches!(event.what, What::Delivered { .. })).count() as u64
 }

@@ -74,6 +74,24 @@ fuzz: ## Feed the decoders what nobody should send, FUZZ_SECONDS=60 for each; ne
 			-artifact_prefix=$(TARGET)/fuzz/found/$$target- $(TARGET)/fuzz/grown/$$target fuzz/corpus/$$target; \
 	done
 
+# Optimised as what people run, and with the places where a fault can be put. In a folder of its own, so that nobody
+# runs it by mistake.
+CHAOS := $(TARGET)/chaos/fanfare
+SECONDS := 900
+
+.PHONY: chaos-binary
+chaos-binary:
+	@$(CARGO) build --locked --profile chaos --features failpoints --bin fanfare
+
+.PHONY: chaos
+chaos: chaos-binary ## Break a cluster for SECONDS=900 and check every promise; SEED=N for a plan of before
+	$(CHAOS) load chaos --spawn --nodes 3 --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+.PHONY: chaos-mutants
+chaos-mutants: chaos-binary ## Is every deliberate fault caught: by a test of seconds, and by the checker?
+	$(CARGO) test --locked --features failpoints caught
+	tests/chaos-mutants.sh $(CHAOS)
+
 .PHONY: build
 build:
 	@$(CARGO) build --locked

@@ -15,7 +15,10 @@ use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
 use crate::{
-    platform::postgres::{ConnectError, Link, Options, the_one},
+    platform::{
+        mutant::mutant,
+        postgres::{ConnectError, Link, Options, the_one},
+    },
     realtime::journal::{Unavailable, numbering},
 };
 
@@ -45,7 +48,10 @@ impl managed::Manager for Manager {
 
     async fn create(&self) -> Result<Lease, ConnectError> {
         let mut link = Link::open(&self.0).await?;
-        let (system, timeline) = (link.system.clone(), link.timeline.clone());
+        let (system, timeline) = match mutant!(GenerationKept) {
+            true => <(String, String)>::default(),
+            false => (link.system.clone(), link.timeline.clone()),
+        };
         let drawn = numbering::new_generation();
         let asked = diesel::select(journal_generation(drawn, system, timeline));
         let asked = asked.load::<String>(link.query());

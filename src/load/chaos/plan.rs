@@ -102,7 +102,9 @@ impl Plan {
 
 fn is_possible(kind: Kind, wish: &Wish, longest: u64) -> bool {
     let shortest = kind.durations().iter().min().copied().unwrap_or(0);
-    (wish.failpoints || !kind.needs_failpoints()) && shortest <= longest
+    // One node alone has neither Redis nor a proxy in front of it.
+    let is_there = wish.nodes > 1 || matches!(kind.part(), Part::Node | Part::Postgres);
+    is_there && (wish.failpoints || !kind.needs_failpoints()) && shortest <= longest
 }
 
 fn act(kind: Kind, wish: &Wish, dice: &mut Dice, longest: u64) -> Act {
@@ -235,7 +237,9 @@ mod tests {
         let drawn: Vec<Kind> = plan.slots.iter().map(|slot| slot.acts[0].kind).collect();
         assert_eq!(drawn, kinds);
         let without = Wish { failpoints: false, ..wish(1, 900) };
-        let acts = Plan::draw(&without).slots.into_iter().flat_map(|slot| slot.acts);
-        assert!(acts.into_iter().all(|act| !act.kind.needs_failpoints()));
+        let acts = |wish: &Wish| Plan::draw(wish).slots.into_iter().flat_map(|slot| slot.acts);
+        assert!(acts(&without).all(|act| !act.kind.needs_failpoints()));
+        let alone = Wish { nodes: 1, ..wish(1, 900) };
+        assert!(acts(&alone).all(|act| matches!(act.kind.part(), Part::Node | Part::Postgres)));
     }
 }

@@ -65,7 +65,7 @@ impl Report {
         let broken = check(history, bounds);
         let index = Index::new(history);
         let figures = Figures::of(&index, bounds);
-        let gaps = longest_gaps(&index, bounds);
+        let gaps = longest_gaps(&index);
         let (latency, ack) = latencies(&index);
         let count = |names: &[&str]| -> u64 {
             broken.iter().filter(|b| names.contains(&b.invariant)).map(|b| b.count).sum()

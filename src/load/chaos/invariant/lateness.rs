@@ -62,8 +62,9 @@ pub fn late(index: &Index<'_>, bounds: &Bounds) -> Vec<String> {
 }
 
 /// For each fault, the longest time from a commit to a receipt that fell into it or into the time to recover from it.
-pub fn longest_gaps(index: &Index<'_>, bounds: &Bounds) -> Vec<Nanos> {
-    let windows: Vec<_> = index.history.faults.iter().map(|f| aftermath(f, bounds)).collect();
+pub fn longest_gaps(index: &Index<'_>) -> Vec<Nanos> {
+    let promised = &Bounds::PROMISED;
+    let windows: Vec<_> = index.history.faults.iter().map(|f| aftermath(f, promised)).collect();
     let mut longest = vec![0; windows.len()];
     each_owed(index, |owed| {
         let Some(received) = owed.received else { return };
@@ -78,7 +79,7 @@ pub fn longest_gaps(index: &Index<'_>, bounds: &Bounds) -> Vec<Nanos> {
 }
 
 /// The window of a fault, and the time that the clients need to come back from it.
-pub fn aftermath(fault: &Fault, bounds: &Bounds) -> (Nanos, Nanos) {
+fn aftermath(fault: &Fault, bounds: &Bounds) -> (Nanos, Nanos) {
     let (from, to) = fault.window();
     (from, to + bounds.coming_back)
 }

@@ -446,7 +446,7 @@ fn figures_say_how_much_was_wrong() {
 #[test]
 fn the_longest_gap_of_a_fault_is_that_of_who_came_back_last() {
     let history = good();
-    let gaps = longest_gaps(&Index::new(&history), &Bounds::PROMISED);
+    let gaps = longest_gaps(&Index::new(&history));
     let coming_back = 790 * MS;
     assert!((coming_back - 100 * MS..=coming_back).contains(&gaps[0]), "{gaps:?}");
     assert!(gaps[1] < 20 * MS, "{gaps:?}");

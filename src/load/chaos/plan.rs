@@ -51,11 +51,11 @@ pub struct Wish {
 }
 
 /// Before the first fault: a quiet window.
-const WARM_UP: Nanos = 4 * SECOND;
-/// What clients have to come back in, and a little to look.
-const RECOVERY: Nanos = 11 * SECOND / 2;
+const WARM_UP: Nanos = 3 * SECOND;
+/// What clients have to come back in, and to go home.
+const RECOVERY: Nanos = 13 * SECOND / 2;
 /// After the last one, for the last words.
-const TAIL: Nanos = 3 * SECOND;
+const TAIL: Nanos = 2 * SECOND;
 /// A run that is shorter than this is hasty: only short faults, short windows.
 const HASTY: u64 = 180;
 
@@ -65,7 +65,7 @@ impl Plan {
         let mut dice = Dice::new(wish.seed);
         let end = wish.seconds * SECOND;
         let hasty = wish.seconds < HASTY;
-        let (longest, quiet) = if hasty { (1_000, 3 * SECOND / 2) } else { (u64::MAX, 5 * SECOND) };
+        let (longest, quiet) = if hasty { (1_000, 5 * SECOND / 4) } else { (u64::MAX, 5 * SECOND) };
         let asked = !wish.kinds.is_empty();
         let mut alone: Vec<Kind> = match asked {
             true => wish.kinds.clone(),

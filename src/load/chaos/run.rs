@@ -17,7 +17,7 @@ use super::{
     crowd::Crowd,
     dice::Dice,
     fault::{self, Shared, Told, locked},
-    field::{Field, Need, era, local},
+    field::{Field, era, local},
     kind::Kind,
     ledger::Ledger,
     plan::{Plan, Slot, Wish},
@@ -34,6 +34,8 @@ const BURST: Nanos = SECOND / 20;
 const TURN: Duration = Duration::from_millis(2);
 /// Everybody has so long to come back after a fault before all is to be quiet again.
 const RECOVERY: Nanos = 11 * SECOND / 2;
+/// And so long to go home, if it came back elsewhere.
+const HOMEWARD: Nanos = SECOND;
 /// The shortest quiet window.
 const QUIET: Nanos = SECOND;
 /// How long everybody listens on after the last publish.
@@ -59,9 +61,7 @@ pub fn run(wish: &Wish, rate: Option<f64>) -> Result<Ran, Failure> {
     if plan.slots.is_empty() {
         return Err(Failure(format!("{} s are too short for any of these faults", wish.seconds)));
     }
-    let promoted = |slot: &Slot| slot.acts.iter().any(|act| act.kind == Kind::PostgresPromote);
-    let standby = plan.slots.iter().any(promoted);
-    let field = Field::start(Need { nodes: wish.nodes, standby })?;
+    let field = Field::start(wish.nodes)?;
     let doors = field.doors();
     let clock = Clock::start();
     let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
@@ -87,7 +87,6 @@ pub fn run(wish: &Wish, rate: Option<f64>) -> Result<Ran, Failure> {
         go,
         told,
         phase: Phase::Quiet(0),
-        promotions: plan.slots.iter().filter(|slot| promoted(slot)).count(),
         bar: bar(&plan),
     };
     let outcome = run.bring_in().and_then(|began| run.follow(&plan, began));
@@ -136,6 +135,8 @@ enum Phase {
     LastWords(Nanos),
     /// Everybody comes back, until then.
     Recovering(Nanos),
+    /// Who came back elsewhere goes home, until then.
+    GoingHome(Nanos),
 }
 
 struct Run<'a> {
@@ -146,8 +147,6 @@ struct Run<'a> {
     go: Sender<()>,
     told: Receiver<Told>,
     phase: Phase,
-    /// How many are still to come.
-    promotions: usize,
     bar: ProgressBar,
 }
 
@@ -176,7 +175,9 @@ impl Run<'_> {
         self.count();
         loop {
             let now = self.crowd.clock.now();
-            if now >= end && !matches!(self.phase, Phase::Broken | Phase::LastWords(_)) {
+            // What takes longer than planned makes the run longer, not its plan shorter.
+            let is_quiet = matches!(self.phase, Phase::Quiet(since) if now >= since + QUIET);
+            if now >= end && slots.is_empty() && is_quiet {
                 break;
             }
             self.bar.set_position((now - began) / SECOND);
@@ -184,10 +185,9 @@ impl Run<'_> {
             self.hear(now)?;
             match self.phase {
                 Phase::Quiet(since) => {
-                    let due = slots.front().is_some_and(|slot| {
-                        let length = slot.over - slot.at;
-                        now >= began + slot.at && now >= since + QUIET && now + length <= end
-                    });
+                    let due = slots
+                        .front()
+                        .is_some_and(|slot| now >= began + slot.at && now >= since + QUIET);
                     if let Some(slot) = due.then(|| slots.pop_front()).flatten() {
                         self.count();
                         self.crowd.ledger.history.quiet.push((since, self.crowd.clock.now()));
@@ -203,10 +203,14 @@ impl Run<'_> {
                     }
                 }
                 Phase::Recovering(until) if now >= until => {
+                    self.crowd.go_home();
+                    self.phase = Phase::GoingHome(now + HOMEWARD);
+                }
+                Phase::GoingHome(until) if now >= until => {
                     self.phase = Phase::Quiet(now);
                     self.count();
                 }
-                Phase::Broken | Phase::Recovering(_) => {}
+                Phase::Broken | Phase::Recovering(_) | Phase::GoingHome(_) => {}
             }
             self.crowd.turn(TURN)?;
         }
@@ -248,7 +252,6 @@ impl Run<'_> {
                     if let Some(fault) = faults.get_mut(number) {
                         (fault.held_until, fault.healed_at) = (Some(held), Some(healed));
                         fault.witness = fault.witness.take().or(witness);
-                        self.promotions -= usize::from(fault.kind == Kind::PostgresPromote);
                     }
                 }
                 Told::Over => {

@@ -156,6 +156,16 @@ impl Crowd {
         some.collect::<Vec<_>>().join("; ")
     }
 
+    /// Who found its door closed and came in elsewhere goes home, so that each node has its people again.
+    pub fn go_home(&mut self) {
+        for who in 0..self.clients.len() {
+            let client = &self.clients[who];
+            if client.wanted && client.at != client.made.home {
+                self.hop(who, client.made.home);
+            }
+        }
+    }
+
     /// Nobody stays frozen.
     pub fn everybody_reads(&mut self) -> Result<(), Failure> {
         (0..self.clients.len()).try_for_each(|who| self.read(who, true))

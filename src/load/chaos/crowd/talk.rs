@@ -47,7 +47,9 @@ impl Crowd {
     }
 
     fn upgrade(&mut self, who: usize) {
-        let request = handshake::request("127.0.0.1", PATH, Encoding::Json, rand::random());
+        let user = user_name(self.clients[who].made.user);
+        let nonce = rand::random();
+        let request = handshake::request("127.0.0.1", PATH, Some(&user), Encoding::Json, nonce);
         self.clients[who].stage = Stage::Upgrading;
         self.clients[who].say_raw(&request);
         self.dirty.push(who);
@@ -180,7 +182,10 @@ impl Crowd {
             self.ledger.delivered(subscriber, channel, publication, now);
         }
         if let Some(ended) = &push.unsubscribe {
-            sub.state = State::Out;
+            // What is asked for meanwhile is asked for after this, and answered by itself.
+            if sub.state == State::In {
+                sub.state = State::Out;
+            }
             sub.wanted &= ended.code >= 2500;
             self.ledger.saw(subscriber, now, What::Left { channel, code: ended.code });
             self.ask_later(who, channel);
@@ -223,7 +228,9 @@ impl Crowd {
                 let subscriber = self.clients[who].subscriber;
                 let left = What::Left { channel, code: BY_WISH_LEFT };
                 self.ledger.saw(subscriber, now, left);
-                if let Some(sub) = self.clients[who].sub(channel) {
+                if let Some(sub) = self.clients[who].sub(channel)
+                    && sub.state == State::Leaving
+                {
                     sub.state = State::Out;
                 }
                 self.ask_for(who, channel);

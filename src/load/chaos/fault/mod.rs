@@ -1,5 +1,6 @@
 //! Does faults to the field, each with a witness that it happened: one thread that follows the plan.
 
+mod nginx;
 mod nodes;
 mod postgres;
 mod redis;
@@ -155,7 +156,8 @@ fn prepare(field: &mut Field, act: &Act, remembered: &mut Remembered) -> io::Res
     match act.kind.part() {
         Part::Postgres => postgres::prepare(field, act.kind, remembered),
         Part::Redis => redis::prepare(field, act.kind, remembered),
-        Part::Node | Part::Nginx => Ok(()),
+        Part::Nginx => nginx::prepare(field, remembered),
+        Part::Node => Ok(()),
     }
 }
 
@@ -164,7 +166,7 @@ fn take(field: &mut Field, act: &Act, remembered: &mut Remembered) -> Shown {
         Part::Node => nodes::take(field, act, remembered),
         Part::Postgres => postgres::take(field, act.kind, remembered),
         Part::Redis => redis::take(field, act.kind, remembered),
-        Part::Nginx => Ok(None),
+        Part::Nginx => nginx::take(field, act.kind, remembered),
     }
 }
 
@@ -173,7 +175,7 @@ fn heal(field: &mut Field, act: &Act, remembered: &mut Remembered) -> Shown {
         Part::Node => nodes::heal(field, act),
         Part::Postgres => postgres::heal(field, act.kind, remembered),
         Part::Redis => redis::heal(field, act.kind, remembered),
-        Part::Nginx => Ok(None),
+        Part::Nginx => nginx::heal(field, act.kind, remembered),
     }
 }
 

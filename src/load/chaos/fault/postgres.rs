@@ -29,7 +29,7 @@ pub(super) fn prepare(
 ) -> io::Result<()> {
     match kind {
         Kind::PostgresPromote => {
-            let standby = field.standby.as_ref().ok_or_else(|| lacks("standby"))?;
+            let standby = field.standby()?;
             // It stops to listen to the primary: what is committed from now on is lost with it.
             let mut sql = Sql::connect(local(standby.port()))?;
             sql.one("alter system set primary_conninfo = ''")?;

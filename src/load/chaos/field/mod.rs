@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     load::Failure,
-    platform::scratch::{Postgres, Redis},
+    platform::scratch::{Nginx, Postgres, Redis, nginx::ONE_MACHINE},
 };
 
 /// Who may connect to PostgreSQL: three nodes, the checker, and few enough for strangers to take the rest.
@@ -33,6 +33,8 @@ const HISTORY: (&str, &str) = ("FANFARE_CHANNEL__WITHOUT_NAMESPACE__HISTORY_SIZE
 
 /// All that runs, in the order in which it goes.
 pub struct Field {
+    /// In front of all nodes, where there are several.
+    pub nginx: Option<Nginx>,
     pub nodes: Vec<Node>,
     pub redis_proxy: Option<Proxy>,
     pub redis: Option<Redis>,
@@ -44,21 +46,13 @@ pub struct Field {
     secret: String,
 }
 
-/// What a field is made of.
-#[derive(Clone, Copy, Debug)]
-pub struct Need {
-    pub nodes: u8,
-    /// Whether a standby will be promoted.
-    pub standby: bool,
-}
-
 impl Field {
     /// Starts everything and waits until it is ready.
-    pub fn start(need: Need) -> Result<Self, Failure> {
+    pub fn start(nodes: u8) -> Result<Self, Failure> {
         let failed = |e: io::Error| Failure(e.to_string());
         let postgres = Postgres::start(&[CONNECTIONS]).map_err(failed)?;
         let postgres_proxy = Proxy::start(local(postgres.port())).map_err(failed)?;
-        let redis = (need.nodes > 1).then(|| Redis::start(&[])).transpose().map_err(failed)?;
+        let redis = (nodes > 1).then(|| Redis::start(&[])).transpose().map_err(failed)?;
         let redis_proxy = redis.as_ref().map(|redis| Proxy::start(local(redis.port())));
         let redis_proxy = redis_proxy.transpose().map_err(failed)?;
         let secret = uuid::Uuid::new_v4().simple().to_string();
@@ -74,9 +68,10 @@ impl Field {
         if let Some(proxy) = &redis_proxy {
             settings.push(("FANFARE_REDIS__URL", format!("redis://{}", proxy.address)));
         }
-        let nodes = (0..need.nodes).map(|number| Node::prepare(number, &settings));
+        let prepared = (0..nodes).map(|number| Node::prepare(number, &settings));
         let mut field = Self {
-            nodes: nodes.collect::<Result<_, _>>()?,
+            nginx: None,
+            nodes: prepared.collect::<Result<_, _>>()?,
             redis_proxy,
             redis,
             postgres_proxy,
@@ -88,23 +83,27 @@ impl Field {
         for node in &mut field.nodes {
             node.launch().and_then(|()| node.wait_until_ready()).map_err(failed)?;
         }
-        if need.standby {
-            field.raise_standby().map_err(failed)?;
+        if nodes > 1 {
+            let addresses: Vec<_> = field.nodes.iter().map(|node| node.address).collect();
+            field.nginx = Some(Nginx::start(&addresses, ONE_MACHINE).map_err(failed)?);
         }
         Ok(field)
     }
 
-    /// A copy of the primary that follows it.
-    pub fn raise_standby(&mut self) -> io::Result<()> {
-        self.standby = Some(Postgres::follow(&self.postgres)?);
-        Ok(())
+    /// A copy of the primary that follows it, made now if there is none.
+    pub fn standby(&mut self) -> io::Result<&Postgres> {
+        let standby = match self.standby.take() {
+            Some(standby) => standby,
+            None => Postgres::follow(&self.postgres)?,
+        };
+        Ok(self.standby.insert(standby))
     }
 
     /// Where clients come in.
     pub fn doors(&self) -> Doors {
         Doors {
             nodes: self.nodes.iter().map(|node| node.address).collect(),
-            nginx: None,
+            nginx: self.nginx.as_ref().map(|nginx| local(nginx.port())),
             secret: self.secret.clone(),
         }
     }

@@ -138,6 +138,11 @@ impl Kind {
         self.part() == Part::Node && self != Self::Nothing
     }
 
+    /// Whether there is something to break where a node is alone: it has neither Redis nor a proxy in front of it.
+    pub fn can_be_done_to_one_node(self) -> bool {
+        matches!(self.part(), Part::Node | Part::Postgres)
+    }
+
     /// Whether the place where it happens exists only in binaries with the feature `failpoints`.
     pub fn needs_failpoints(self) -> bool {
         matches!(self, Self::NodeCommitted | Self::NodeHandedOver)

@@ -3,8 +3,7 @@
 use super::{
     payload::Payloads,
     record::{
-        Attempt, Channel, Event, FOREIGN, History, Message, Nanos, Outcome, Recovery, Subscriber,
-        What,
+        Attempt, Channel, Event, History, Message, Nanos, Outcome, Recovery, Subscriber, What,
     },
     wire::{Publication, Subscribed},
 };
@@ -161,12 +160,10 @@ impl Ledger {
     }
 }
 
-/// The number of a channel that the run does not know.
-pub const STRANGE: u32 = FOREIGN;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::chaos::record::FOREIGN;
 
     #[test]
     fn what_is_said_is_known_when_it_is_heard() {

@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> Result<bool, Failure> {
     Ok(report.is_clean())
 }
 
-/// The kinds of that names; none: whatever the plan draws.
+/// The kinds of these names; none: whatever the plan draws.
 fn kinds(names: &[String], nodes: u8) -> Result<Vec<Kind>, Failure> {
     let known = |name: &String| {
         Kind::named(name).ok_or_else(|| {
@@ -71,6 +71,8 @@ fn kinds(names: &[String], nodes: u8) -> Result<Vec<Kind>, Failure> {
         })
     };
     let asked = names.iter().map(known).collect::<Result<Vec<_>, _>>()?;
-    let _ = nodes;
-    Ok(asked)
+    match asked.iter().find(|kind| nodes < 2 && !kind.can_be_done_to_one_node()) {
+        Some(kind) => Err(Failure(format!("{} takes --nodes 2 or more", kind.name()))),
+        None => Ok(asked),
+    }
 }

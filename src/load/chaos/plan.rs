@@ -102,8 +102,7 @@ impl Plan {
 
 fn is_possible(kind: Kind, wish: &Wish, longest: u64) -> bool {
     let shortest = kind.durations().iter().min().copied().unwrap_or(0);
-    // One node alone has neither Redis nor a proxy in front of it.
-    let is_there = wish.nodes > 1 || matches!(kind.part(), Part::Node | Part::Postgres);
+    let is_there = wish.nodes > 1 || kind.can_be_done_to_one_node();
     is_there && (wish.failpoints || !kind.needs_failpoints()) && shortest <= longest
 }
 

@@ -18,7 +18,6 @@ use super::{
     dice::Dice,
     fault::{self, Shared, Told, locked},
     field::{Field, era, local},
-    kind::Kind,
     ledger::Ledger,
     plan::{Plan, Slot, Wish},
     record::{Fault, History, Nanos, SECOND},
@@ -242,7 +241,7 @@ impl Run<'_> {
         while let Ok(told) = self.told.try_recv() {
             let faults = &mut self.crowd.ledger.history.faults;
             match told {
-                Told::About(_) => self.phase = Phase::LastWords(now + BURST),
+                Told::About => self.phase = Phase::LastWords(now + BURST),
                 Told::Taken(number, at, witness) => {
                     if let Some(fault) = faults.get_mut(number) {
                         (fault.taken_at, fault.witness) = (Some(at), witness);

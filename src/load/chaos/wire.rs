@@ -17,13 +17,8 @@ pub struct Reply<'a> {
     pub error: Option<Refusal>,
     pub connect: Option<Connected<'a>>,
     pub subscribe: Option<Subscribed<'a>>,
-    pub unsubscribe: Option<Empty>,
     pub rpc: Option<Answer<'a>>,
 }
-
-/// Something whose fields don't matter.
-#[derive(Deserialize, Debug)]
-pub struct Empty {}
 
 #[derive(Deserialize, Debug)]
 pub struct Push<'a> {

@@ -30,8 +30,8 @@ use crate::load::{
 /// What the one who does the faults tells the one who moves the clients.
 #[derive(Debug)]
 pub enum Told {
-    /// The fault of this number comes as soon as it is allowed: now is the time for last words.
-    About(usize),
+    /// The next fault comes as soon as it is allowed: now is the time for last words.
+    About,
     /// It is there; from when on, and what shows it.
     Taken(usize, Nanos, Option<String>),
     /// It is over: until when it was surely there, when everything was whole again, and what shows now that it happened.
@@ -128,7 +128,7 @@ impl Doing<'_> {
         let mut remembered = Remembered::default();
         prepare(&mut field, act, &mut remembered)?;
         let gone = |_| io::Error::other("the run is over");
-        self.tell.send(Told::About(self.first + number)).map_err(|_| gone(()))?;
+        self.tell.send(Told::About).map_err(|_| gone(()))?;
         self.go.recv_timeout(GO_WITHIN).map_err(|_| gone(()))?;
         let witness = take(&mut field, act, &mut remembered)?;
         let at = self.clock.now();

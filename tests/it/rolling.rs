@@ -90,7 +90,10 @@ impl Person {
             );
         }
         let missed = result["publications"].as_array().into_iter().flatten();
-        let last = missed.fold(false, |last, publication| self.hear(publication) || last);
+        let mut last = false;
+        for publication in missed {
+            last |= self.hear(publication);
+        }
         Some((client, last))
     }
 
@@ -141,7 +144,11 @@ fn three_nodes_are_replaced_under_traffic_and_nobody_misses_anything() {
     let (port, last) = (nginx.port(), AtomicBool::new(false));
     let everybody = std::sync::Barrier::new(PEOPLE + 1);
     thread::scope(|scope| {
-        let listen = |number| Person::new(port, number).listen(|| drop(everybody.wait()));
+        let listen = |number| {
+            Person::new(port, number).listen(|| {
+                everybody.wait();
+            })
+        };
         let people: Vec<_> =
             (0..PEOPLE).map(|number| scope.spawn(move || listen(number))).collect();
         everybody.wait();

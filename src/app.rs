@@ -1,7 +1,6 @@
 //! The only place where parts meet: settings, stores, actors, listeners; and backwards, the shutdown.
 
 use std::{
-    collections::BTreeMap,
     fmt, io,
     net::TcpListener,
     sync::{
@@ -12,10 +11,7 @@ use std::{
 };
 
 use actix::{Arbiter, System};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
 use crate::{
     edge::{
@@ -38,6 +34,7 @@ use crate::{
     },
     protocol::{Close, Refusal},
     realtime::{
+        barred::{BarStore, Barred},
         bridge::BridgeHandle,
         journal::{
             memory::MemoryJournal,
@@ -64,9 +61,12 @@ mod bridge;
 mod cluster;
 mod ears;
 mod journals;
+mod signals;
+mod telling;
 
-/// How often each worker tells the metrics what it counted.
-const TELL: Duration = Duration::from_millis(250);
+use journals::Stores;
+use signals::Signals;
+use telling::tell;
 
 /// How long a request's head may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -124,6 +124,7 @@ struct Parts {
     bridge: Option<BridgeHandle>,
     /// Present if other nodes may share the journal.
     feed: Option<FeedHandle>,
+    bars: Arc<dyn BarStore>,
     /// The thread of the journal writers; joined with the process.
     journal_thread: Arbiter,
 }
@@ -145,7 +146,7 @@ impl Parts {
             Failed::because(format!("{}: expected {}", bad.setting, bad.expected))
         };
         let retention = namespaces.retention_of();
-        let kept = journals::open(&settings, retention.clone())?;
+        let Stores { journal: kept, bars } = journals::open(&settings, retention.clone())?;
         let thread = Arbiter::new();
         let in_memory = Arc::new(MemoryJournal::new(retention));
         let durable = JournalHandle::start(kept, &thread.handle(), journals::observer(&metrics));
@@ -175,6 +176,7 @@ impl Parts {
             subscriptions: Verifier::new(settings.subscription_token_keys()).map_err(bad_keys)?,
             users: Users::new(client.user_connection_limit),
             namespaces,
+            barred: Barred::default(),
             house,
             metrics,
             recovering: AtomicUsize::new(0),
@@ -189,6 +191,7 @@ impl Parts {
             journals: vec![durable, memory],
             bridge,
             feed: None,
+            bars,
             journal_thread: thread,
         })
     }
@@ -277,7 +280,7 @@ impl Parts {
                 timeout: Duration::from_secs(10),
                 transport_errors: false,
             },
-            backend: Arc::new(NodeBackend::new(self.node.clone(), self.id)),
+            backend: Arc::new(NodeBackend::new(self.node.clone(), self.id, self.others())),
             metrics: self.node.metrics.clone(),
         });
         let pulses: Vec<Pulse> = (0..self.workers).map(|_| Pulse::default()).collect();
@@ -345,39 +348,6 @@ fn start_hub(house: Arc<House>, roster: std::rc::Rc<Roster>) -> actix::Addr<Hub>
     supervisor::start_here("hub", hub::MAILBOX, move |_| Hub::new(house, roster))
 }
 
-/// Tells the metrics and the watchdog, for as long as the thread lives.
-async fn tell(host: std::rc::Rc<Host>, pulse: Pulse) {
-    let mut turn = tokio::time::interval(TELL);
-    turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut restarts = BTreeMap::new();
-    loop {
-        turn.tick().await;
-        watchdog::beat(&pulse);
-        host.tell();
-        let depth = &host.node.metrics.mailbox_depth;
-        if let Some(worker) = host.node.house.workers().get(host.roster.worker()) {
-            depth.of("hub").observe(worker.waiting() as f64);
-        }
-        if host.roster.worker() == 0 {
-            tell_of_actors(&host.node, &mut restarts);
-        }
-    }
-}
-
-/// How many rooms and users are awake, and which actors have fallen since the last time.
-fn tell_of_actors(node: &Node, told: &mut BTreeMap<&'static str, u64>) {
-    let metrics = &node.metrics;
-    metrics.rooms.set(node.house.rooms() as i64);
-    metrics.users.set(node.users.len() as i64);
-    metrics.mailbox_depth.of("room").observe(node.house.waiting() as f64);
-    metrics.mailbox_depth.of("user").observe(node.users.waiting() as f64);
-    metrics.mailbox_depth.of("journal_writer").observe(node.house.appending() as f64);
-    for (actor, restarts) in supervisor::restarts() {
-        let before = told.insert(actor, restarts).unwrap_or_default();
-        metrics.restarts_total.of(actor).inc_by(restarts - before);
-    }
-}
-
 fn metrics(workers: usize) -> Result<Arc<Metrics>, Failed> {
     let labels = Labels {
         refusals: Refusal::ALL.iter().map(|refusal| refusal.code).collect(),
@@ -395,27 +365,5 @@ fn rules_of(namespaces: &Namespaces, channel: &crate::ids::Channel) -> Rules {
             cache: namespace.force_recovery_mode == RecoveryMode::Cache,
         },
         Err(_) => Rules { storage: Storage::None, cache: false },
-    }
-}
-
-/// What ends the process from outside.
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "Ctrl-C",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
     }
 }

@@ -12,12 +12,26 @@ use tokio::time::timeout;
 
 use super::{Failed, Parts, ears::NodeEars};
 use crate::{
-    edge::ops::{self, Readiness},
+    edge::{
+        backend::Others,
+        ops::{self, Readiness},
+    },
+    realtime::{
+        journal::{Pending, Unavailable},
+        session::everywhere::Everywhere,
+    },
     work::feed::Feed,
 };
 
 /// How long the first look at the journal's feed may take.
 const FIRST_LOOK: Duration = Duration::from_secs(10);
+
+/// A first answer of a store, or why the node can't start.
+async fn first_look<T>(look: Pending<'_, Result<T, Unavailable>>) -> Result<T, Failed> {
+    let seen = timeout(FIRST_LOOK, look).await;
+    let late = |_| Failed::because("the journal did not answer in time");
+    seen.map_err(late)?.map_err(|why| Failed::because(why.0))
+}
 
 impl Parts {
     /// Begins to follow the nodes that share the journal, and to hear them, if there may be any.
@@ -35,20 +49,26 @@ impl Parts {
         Ok(())
     }
 
+    /// In this order: cursor, who is barred, the feed.
     async fn follow(&mut self) -> Result<(), Failed> {
         let settings = &self.node.settings;
-        if settings.postgres.url.is_empty() || settings.cluster.single_node {
-            return Ok(());
-        }
+        let alone = settings.postgres.url.is_empty() || settings.cluster.single_node;
         let durable = &self.journals[0];
-        let cursor = timeout(FIRST_LOOK, durable.journal().cursor()).await;
-        let cursor = cursor
-            .map_err(|_| Failed::because("the journal's feed could not be read in time"))?
-            .map_err(|why| Failed::because(why.0))?;
-        let begin = (self.id, cursor);
-        self.feed =
-            Some(Feed::start(self.node.clone(), durable, begin, &self.journal_thread.handle()));
+        // In this order: what changes after the cursor is in the feed.
+        let cursor = first_look(durable.journal().cursor()).await?;
+        self.node.barred.replace(first_look(self.bars.load(self.node.now())).await?);
+        if !alone {
+            let (node, bars, begin) = (self.node.clone(), self.bars.clone(), (self.id, cursor));
+            let thread = self.journal_thread.handle();
+            self.feed = Some(Feed::start(node, durable, bars, begin, &thread));
+        }
         Ok(())
+    }
+
+    /// What the server API reaches the other nodes through.
+    pub(super) fn others(&self) -> Others {
+        let everywhere = self.feed.clone().map(|feed| Arc::new(feed) as Arc<dyn Everywhere>);
+        Others { everywhere, bars: self.bars.clone() }
     }
 
     /// What the operator port tells.

@@ -4,25 +4,38 @@ use std::sync::Arc;
 
 use super::Failed;
 use crate::{
-    platform::{metrics::Metrics, postgres::ConnectError, settings::Settings},
-    realtime::journal::{
-        Journal, RetentionOf,
-        postgres::{Connections, PostgresJournal},
-        sqlite::SqliteJournal,
-        writer::Observer,
+    platform::{
+        database::{Database, OpenError},
+        metrics::Metrics,
+        postgres::ConnectError,
+        settings::Settings,
+    },
+    realtime::{
+        barred::{BarStore, PostgresBars, SqliteBars},
+        journal::{
+            Journal, RetentionOf,
+            postgres::{Connections, PostgresJournal},
+            sqlite::SqliteJournal,
+            system_clock,
+            writer::Observer,
+        },
     },
 };
 
-/// The journal of durable channels: in PostgreSQL if there is one, else in a file.
-pub(super) fn open(
-    settings: &Settings,
-    retention: RetentionOf,
-) -> Result<Arc<dyn Journal>, Failed> {
+/// What outlives a node: its publications, and who is barred.
+pub(super) struct Stores {
+    pub journal: Arc<dyn Journal>,
+    pub bars: Arc<dyn BarStore>,
+}
+
+/// The journal of durable channels, and what lies beside it: in PostgreSQL if there is one, else in a file.
+pub(super) fn open(settings: &Settings, retention: RetentionOf) -> Result<Stores, Failed> {
     let Some(options) = settings.postgres.options() else {
-        return match SqliteJournal::open(&settings.journal_path(), retention) {
-            Ok(journal) => Ok(Arc::new(journal)),
-            Err(why) => Err(Failed::because(why.to_string())),
-        };
+        let because = |why: OpenError| Failed::because(why.to_string());
+        let database = Arc::new(Database::open(&settings.journal_path()).map_err(because)?);
+        let journal = SqliteJournal::on(database.clone(), retention, system_clock());
+        let journal = Arc::new(journal.map_err(because)?);
+        return Ok(Stores { journal, bars: Arc::new(SqliteBars::new(database)) });
     };
     let options =
         options.map_err(|bad| Failed::because(format!("postgres.url: expected {bad}")))?;
@@ -31,13 +44,13 @@ pub(super) fn open(
         reading: settings.postgres.read_connections,
         wait: settings.postgres.pool_timeout,
     };
-    match PostgresJournal::open(options, connections, retention) {
-        Ok(journal) => Ok(Arc::new(journal)),
-        Err(why) => {
-            let unfit = matches!(why, ConnectError::Unfit { .. });
-            Err(Failed { why: why.to_string(), unfit })
-        }
-    }
+    let failed = |why: ConnectError| {
+        let unfit = matches!(why, ConnectError::Unfit { .. });
+        Failed { why: why.to_string(), unfit }
+    };
+    let journal = PostgresJournal::open(options.clone(), connections, retention).map_err(failed)?;
+    let bars = PostgresBars::new(options).map_err(failed)?;
+    Ok(Stores { journal: Arc::new(journal), bars: Arc::new(bars) })
 }
 
 /// Lets the metrics see how the journal does.

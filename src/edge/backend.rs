@@ -10,7 +10,6 @@ use super::api::{
 };
 use crate::{
     ids::{Channel, NodeId},
-    platform::glob::Glob,
     protocol::{
         Position, Publication, Refusal,
         command::HistoryRequest,
@@ -18,14 +17,17 @@ use crate::{
         reply::{HistoryResult, PresenceResult},
     },
     realtime::{
-        journal::writer,
+        barred::{Bar, BarStore},
+        journal::{Unavailable, writer},
         namespace::Storage,
+        peers::Peer,
         room::{
             house::Busy,
             request::{self, Request},
         },
         session::{
             act::{Act, Deed, Grant, Refreshed},
+            everywhere::{self, Everywhere, Order, Undone},
             host::Node,
             in_format, range, read_history, refusal_of,
         },
@@ -40,17 +42,44 @@ pub struct NodeBackend {
     node: Arc<Node>,
     id: NodeId,
     since: Instant,
+    others: Others,
+}
+
+/// What a node shares with others, or would.
+pub struct Others {
+    /// The way to them; none for a node alone.
+    pub everywhere: Option<Arc<dyn Everywhere>>,
+    pub bars: Arc<dyn BarStore>,
 }
 
 impl NodeBackend {
-    pub fn new(node: Arc<Node>, id: NodeId) -> Self {
-        Self { node, id, since: Instant::now() }
+    pub fn new(node: Arc<Node>, id: NodeId, others: Others) -> Self {
+        Self { node, id, since: Instant::now(), others }
     }
 
-    fn act(&self, whose: Whose, except: Vec<crate::ids::ClientId>, deed: Deed) {
+    async fn act(
+        &self,
+        whose: Whose,
+        except: Vec<crate::ids::ClientId>,
+        deed: Deed,
+    ) -> Result<(), Refusal> {
         let act =
             Act { client: whose.client, except: Arc::new(except.into_iter().collect()), deed };
-        self.node.users.act(&whose.user, act);
+        match Order::act(&whose.user, &act) {
+            Some(order) => self.order(order).await,
+            None => Ok(()),
+        }
+    }
+
+    /// On every node, or here if there are no others.
+    async fn order(&self, order: Order) -> Result<(), Refusal> {
+        match &self.others.everywhere {
+            Some(everywhere) => everywhere.order(order).await.map_err(undone),
+            None => {
+                order.carry_out(&self.node);
+                Ok(())
+            }
+        }
     }
 
     async fn published(&self, request: Publish) -> Result<Option<Position>, Refusal> {
@@ -75,6 +104,20 @@ impl NodeBackend {
     }
 }
 
+fn undone(why: Undone) -> Refusal {
+    match why {
+        Undone::TooLong => Refusal::BAD_REQUEST.because(why),
+        Undone::TooMany => Refusal::LIMIT_EXCEEDED.because(why),
+        Undone::Busy | Undone::NotNoted | Undone::Lagging { .. } => Refusal::INTERNAL.because(why),
+    }
+}
+
+/// A bar that could not be kept is none: it would be gone with the process.
+fn unkept(why: Unavailable) -> Refusal {
+    log::warn!("{}", why.0);
+    Refusal::INTERNAL.because("the database can't be written; try again")
+}
+
 fn busy(_: Busy) -> Refusal {
     Refusal::INTERNAL.because("the room is full of requests; try again")
 }
@@ -95,31 +138,44 @@ impl Backend for NodeBackend {
                 recover: request.recover_since,
                 overrides: request.overrides,
             };
-            self.act(request.whose, Vec::new(), Deed::Subscribe(Arc::new(grant)));
-            Ok(())
+            self.act(request.whose, Vec::new(), Deed::Subscribe(Arc::new(grant))).await
         })
     }
 
     fn unsubscribe(&self, request: Unsubscribe) -> Answer<'_, ()> {
         Box::pin(async move {
             let deed = Deed::Unsubscribe(request.channel, Unsubscribed::BY_SERVER);
-            self.act(request.whose, Vec::new(), deed);
-            Ok(())
+            self.act(request.whose, Vec::new(), deed).await
         })
     }
 
     fn disconnect(&self, request: Disconnect) -> Answer<'_, ()> {
         Box::pin(async move {
-            self.act(request.whose, request.spared, Deed::Disconnect(request.close));
-            Ok(())
+            self.act(request.whose, request.spared, Deed::Disconnect(request.close)).await
         })
     }
 
     fn refresh(&self, request: Refresh) -> Answer<'_, ()> {
         Box::pin(async move {
             let Refresh { whose, expired, expire_at, info } = request;
-            self.act(whose, Vec::new(), Deed::Refresh(Refreshed { expired, expire_at, info }));
-            Ok(())
+            let refreshed = Refreshed { expired, expire_at, info };
+            self.act(whose, Vec::new(), Deed::Refresh(refreshed)).await
+        })
+    }
+
+    fn bar(&self, bar: Bar) -> Answer<'_, ()> {
+        Box::pin(async move {
+            // Kept first: a node that starts between the two reads it there.
+            let kept = self.others.bars.put(bar.clone(), self.node.now()).await;
+            kept.map_err(unkept)?;
+            self.order(Order::Bar(bar)).await
+        })
+    }
+
+    fn allow(&self, user: String) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.others.bars.allow(user.clone()).await.map_err(unkept)?;
+            self.order(Order::Allow(user)).await
         })
     }
 
@@ -165,37 +221,53 @@ impl Backend for NodeBackend {
         })
     }
 
-    fn channels(&self, pattern: Option<Glob>) -> Answer<'_, BTreeMap<Channel, ChannelInfo>> {
+    fn channels(&self, pattern: Option<String>) -> Answer<'_, BTreeMap<String, ChannelInfo>> {
         Box::pin(async move {
-            let mut found = BTreeMap::new();
-            for channel in self.node.house.channels() {
-                if pattern.as_ref().is_some_and(|pattern| !pattern.matches(&channel)) {
-                    continue;
-                }
-                let num_clients = self.node.house.members(&channel).await.map_err(busy)?;
-                if num_clients > 0 {
-                    found.insert(channel, ChannelInfo { num_clients });
-                }
+            let mut found = match &self.others.everywhere {
+                Some(all) => all.channels(pattern.clone()).await.map_err(undone)?,
+                None => Vec::new(),
+            };
+            found.push(everywhere::channels(&self.node, pattern.as_deref()).await);
+            let mut sum: BTreeMap<String, ChannelInfo> = BTreeMap::new();
+            for (channel, num_clients) in found.into_iter().flatten() {
+                sum.entry(channel).or_default().num_clients += num_clients;
             }
-            Ok(found)
+            Ok(sum)
         })
     }
 
     fn info(&self) -> Answer<'_, Vec<NodeInfo>> {
         Box::pin(async move {
-            let metrics = &self.node.metrics;
-            Ok(vec![NodeInfo {
+            let node = &self.node;
+            let me = NodeInfo {
                 uid: self.id.to_string(),
-                name: "fanfare".into(),
+                name: node.settings.node_name(),
                 version: env!("CARGO_PKG_VERSION").into(),
-                num_clients: metrics.connections.get() as u32,
-                num_users: self.node.users.len() as u32,
-                num_subs: metrics.subscriptions.get() as u32,
-                num_channels: self.node.house.rooms() as u32,
+                num_clients: node.metrics.connections.get() as u32,
+                num_users: node.users.len() as u32,
+                num_subs: node.metrics.subscriptions.get() as u32,
+                num_channels: node.house.rooms() as u32,
                 uptime: self.since.elapsed().as_secs(),
                 process: None::<Process>,
-            }])
+            };
+            let others = self.others.everywhere.iter().flat_map(|everywhere| everywhere.peers());
+            Ok(std::iter::once(me).chain(others.map(told)).collect())
         })
+    }
+}
+
+/// Another node, as of its last beat.
+fn told(Peer { run, info }: Peer) -> NodeInfo {
+    NodeInfo {
+        uid: run.to_string(),
+        name: info.name,
+        version: info.version,
+        num_clients: info.clients,
+        num_users: info.users,
+        num_subs: info.subscriptions,
+        num_channels: info.channels,
+        uptime: info.uptime,
+        process: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Channels, people and positions; has never heard of a portfolio.
 
+pub mod barred;
 pub mod bridge;
 pub mod directory;
 pub mod journal;

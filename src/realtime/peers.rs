@@ -15,8 +15,10 @@ use actix::Message;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::NodeId;
+pub use places::Place;
+use places::Places;
 
-mod orders;
+mod places;
 #[cfg(test)]
 mod tests;
 
@@ -63,10 +65,12 @@ pub struct Info {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Beat {
     pub info: Info,
+    /// The name that it has on the bridge; none: that of the run.
+    pub voice: Option<NodeId>,
     /// It hears every live run on every shard of its bridge.
     pub trusts: bool,
-    /// Of each run, the number of the last order that it has carried out.
-    pub passed: BTreeMap<NodeId, u64>,
+    /// Of each run, the last note that it has read, and done what it says.
+    pub passed: BTreeMap<NodeId, Place>,
     /// Runs that it has declared dead of late.
     pub buried: BTreeSet<NodeId>,
 }
@@ -133,6 +137,8 @@ impl fmt::Display for Reason {
 #[derive(Debug)]
 pub struct Peers {
     me: NodeId,
+    /// The name that this run had at first, and has on the bridge.
+    voice: NodeId,
     lease: Duration,
     shards: usize,
     /// Since when there are so many.
@@ -142,8 +148,8 @@ pub struct Peers {
     buried: BTreeMap<NodeId, Instant>,
     /// Died, and nobody was told yet.
     died: Vec<NodeId>,
-    /// Of each run, the number of the last order that was carried out here.
-    passed: BTreeMap<NodeId, u64>,
+    /// Which notes were read here.
+    places: Places,
     read_at: Option<Instant>,
     /// Since when the feed is read without interruption.
     reading_since: Option<Instant>,
@@ -162,13 +168,14 @@ impl Peers {
     pub fn new(me: NodeId, lease: Duration, now: Instant) -> Self {
         Self {
             me,
+            voice: me,
             lease,
             shards: 0,
             shards_since: now,
             runs: BTreeMap::new(),
             buried: BTreeMap::new(),
             died: Vec::new(),
-            passed: BTreeMap::new(),
+            places: Places::default(),
             read_at: None,
             reading_since: None,
         }
@@ -179,8 +186,11 @@ impl Peers {
         self.me
     }
 
-    /// A look at the feed has come to its end: what was in it was said before.
-    pub fn read(&mut self, now: Instant) {
+    /// A look at the feed has come to its end: what was in it was said before. `whole`: nothing was left out of it.
+    pub fn read(&mut self, whole: bool, now: Instant) {
+        if whole {
+            self.places.pass();
+        }
         let on_time = self.read_at.is_some_and(|at| now.duration_since(at) < INTERRUPTED);
         if !on_time || self.reading_since.is_none() {
             self.reading_since = Some(now);
@@ -202,9 +212,7 @@ impl Peers {
         self.buried.remove(&run);
         let renamed = beat.buried.contains(&self.me);
         if renamed {
-            let passed = self.passed.remove(&self.me);
             self.me = another;
-            self.passed.extend(passed.map(|passed| (another, passed)));
         }
         match self.runs.get_mut(&run) {
             Some(known) => (known.beat, known.beat_at) = (beat, now),
@@ -219,14 +227,16 @@ impl Peers {
     /// A run has ended in good order.
     pub fn farewell(&mut self, run: NodeId) {
         if self.runs.remove(&run).is_some() {
-            self.passed.remove(&run);
+            self.places.forget(run);
             self.died.push(run);
         }
     }
 
     /// A run was heard on a shard of the bridge. One that never beat is no peer.
     pub fn heard(&mut self, Heard { run, shard }: Heard, now: Instant) {
-        let Some(run) = self.runs.get_mut(&run).filter(|_| shard < self.shards) else { return };
+        let speaks = |(id, it): &(&NodeId, &mut Run)| it.beat.voice.unwrap_or(**id) == run;
+        let found = self.runs.iter_mut().find(speaks).filter(|_| shard < self.shards);
+        let Some((_, run)) = found else { return };
         if run.heard.len() <= shard {
             run.heard.resize(shard + 1, None);
         }
@@ -245,7 +255,8 @@ impl Peers {
     pub fn say(&self, info: Info, now: Instant) -> Beat {
         let trusts = self.shards > 0 && self.unheard(now).next().is_none();
         let buried = self.buried.keys().copied().collect();
-        Beat { info, trusts, passed: self.passed.clone(), buried }
+        let voice = (self.voice != self.me).then_some(self.voice);
+        Beat { info, voice, trusts, passed: self.places.passed().clone(), buried }
     }
 
     /// What follows, as of now.
@@ -291,7 +302,7 @@ impl Peers {
         let dead = self.runs.iter().filter(|(_, run)| silent(run)).map(|(run, _)| *run);
         for run in dead.collect::<Vec<_>>() {
             self.runs.remove(&run);
-            self.passed.remove(&run);
+            self.places.forget(run);
             self.buried.insert(run, now);
             self.died.push(run);
         }

@@ -10,23 +10,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, Supervised};
+use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, SpawnHandle, Supervised};
 
 use crate::{
     fail_point,
     ids::{Channel, NodeId},
     protocol::Position,
     realtime::{
+        barred::BarStore,
         bridge::Arrived,
-        journal::{AppendError, Changes, Cursor, HEADS_PAGE, Journal, writer::JournalHandle},
+        journal::{Changes, Cursor, HEADS_PAGE, Journal, writer::JournalHandle},
         namespace::Storage,
-        peers::{Heard, Peers, Shards},
-        session::host::Node,
+        peers::{Heard, Peers, Place, Shards},
+        session::{everywhere, host::Node},
     },
     supervisor,
 };
 
 mod about;
+mod asking;
+mod beating;
 mod cluster;
 mod handle;
 mod look;
@@ -34,9 +37,10 @@ mod telling;
 mod words;
 
 pub use about::About;
+use asking::Asked;
 pub use cluster::{Cluster, Condition};
 pub use handle::FeedHandle;
-use look::{Looked, Seen};
+use look::{Looked, Seen, Stores};
 use telling::Follower;
 use words::{Note, Word};
 
@@ -75,6 +79,10 @@ pub struct Feed {
     looks: u64,
     /// When the last one that succeeded began.
     looked: Option<Instant>,
+    /// The pause before the next look; none while one is under way.
+    resting: Option<SpawnHandle>,
+    /// The look under way began before something that has to be seen.
+    looks_again: bool,
     /// Counts beats, for the same reason.
     beats: u64,
     beating: bool,
@@ -83,26 +91,18 @@ pub struct Feed {
     leaving: bool,
     failing: bool,
     followers: Vec<Follower>,
+    asked: Asked,
+    bars: Arc<dyn BarStore>,
+    /// Something may have been barred of which nothing was heard.
+    reloads: bool,
 }
-
-/// A beat was committed, or not.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Beaten {
-    number: u64,
-    result: Result<(), AppendError>,
-}
-
-/// The node ends: the others are told, and no beat follows.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Leave(tokio::sync::oneshot::Sender<()>);
 
 impl Feed {
     /// Starts to follow from a cursor that was taken before any room was opened.
     pub fn start(
         node: Arc<Node>,
         journal: &JournalHandle,
+        bars: Arc<dyn BarStore>,
         (run, cursor): (NodeId, Cursor),
         arbiter: &ArbiterHandle,
     ) -> FeedHandle {
@@ -127,12 +127,17 @@ impl Feed {
             compares: VecDeque::new(),
             looks: 0,
             looked: None,
+            resting: None,
+            looks_again: false,
             beats: 0,
             beating: false,
             beats_again: false,
             leaving: false,
             failing: false,
             followers: Vec::new(),
+            asked: Asked::default(),
+            bars,
+            reloads: false,
         };
         let feed = supervisor::start("feed", MAILBOX, arbiter, move |_| feed);
         FeedHandle::new(feed, cluster)
@@ -142,18 +147,41 @@ impl Feed {
 
     fn look(&mut self, me: Addr<Self>) {
         self.looks += 1;
+        self.resting = None;
+        let bars = self.reloads.then(|| (self.bars.clone(), self.node.now()));
         let compare: Vec<_> = self.compares.iter().take(HEADS_PAGE).cloned().collect();
         let journal: Arc<dyn Journal> = self.journal.journal().clone();
-        actix_rt::spawn(look::look(journal, self.cursor.clone(), compare, self.looks, me));
+        let stores = Stores { journal, bars };
+        actix_rt::spawn(look::look(stores, self.cursor.clone(), compare, self.looks, me));
+    }
+
+    /// Something is in the feed that somebody waits for.
+    fn look_soon(&mut self, ctx: &mut Context<Self>) {
+        match self.resting {
+            Some(rest) => {
+                ctx.cancel_future(rest);
+                self.look(ctx.address());
+            }
+            None => self.looks_again = true,
+        }
     }
 
     /// Everything is told before the cursor moves: who falls over it tells it again.
-    fn seen(&mut self, seen: Seen, now: Instant) -> bool {
-        let Seen { changes, compared } = seen;
+    fn seen(&mut self, seen: Seen, now: Instant, me: &Addr<Self>) -> bool {
+        let Seen { changes, compared, bars } = seen;
         let Changes { heads, notes, cursor, generation, hole } = changes;
+        // They were read before the notes, which may change them.
+        if let Some(bars) = bars {
+            self.node.barred.replace(bars);
+            self.node.users.act_on_all(&everywhere::recheck());
+            self.reloads = false;
+        }
         for noted in &notes {
             match Note::decode(&noted.note) {
-                Some(note) => self.hear(note, now),
+                Some(note) => {
+                    self.peers.noted(note.run, Place { writer: noted.writer, seq: noted.seq });
+                    self.hear(note, now, me);
+                }
                 None => log::debug!("a note in the feed is of a kind that is not known here"),
             }
         }
@@ -172,8 +200,11 @@ impl Feed {
         }
         if another || hole {
             self.compares = self.rooms();
+            self.reloads = true;
         }
-        let more = cursor.is_far_from(&self.cursor) || !self.compares.is_empty();
+        let whole = !cursor.is_far_from(&self.cursor);
+        self.peers.read(whole, now);
+        let more = !whole || !self.compares.is_empty();
         (self.cursor, self.generation) = (cursor, Some(generation));
         more
     }
@@ -191,8 +222,19 @@ impl Feed {
         self.node.house.arrived(channel, Arrived::Committed(at, None));
     }
 
-    fn hear(&mut self, Note { run, word }: Note, now: Instant) {
+    fn hear(&mut self, Note { run, word }: Note, now: Instant, me: &Addr<Self>) {
         match word {
+            Word::Order(order) => {
+                order.carry_out(&self.node);
+                self.beats_again = true;
+            }
+            Word::Question { number, pattern } if run != self.peers.me() => {
+                self.answer(run, number, pattern, me.clone());
+            }
+            Word::Answer { to, number, found } if to == self.peers.me() => {
+                self.asked.found(number, run, found);
+            }
+            Word::Question { .. } | Word::Answer { .. } => {}
             Word::Beat(beat) => {
                 if self.peers.beat(run, beat, NodeId::new(), now) {
                     let name = self.peers.me();
@@ -203,27 +245,6 @@ impl Feed {
             Word::Farewell if run == self.peers.me() => {}
             Word::Farewell => self.peers.farewell(run),
         }
-    }
-
-    // Saying.
-
-    fn beat(&mut self, me: Addr<Self>) {
-        if self.leaving {
-            return;
-        }
-        self.beats_again = self.beating;
-        if std::mem::replace(&mut self.beating, true) {
-            return;
-        }
-        self.beats += 1;
-        let beat = self.peers.say(self.about.now(&self.node), Instant::now());
-        let note = Note { run: self.peers.me(), word: Word::Beat(beat) }.encode();
-        let (journal, number) = (self.journal.clone(), self.beats);
-        actix_rt::spawn(async move {
-            let result = journal.note(note).await.map(drop);
-            #[allow(clippy::disallowed_methods, reason = "one beat at a time")]
-            me.do_send(Beaten { number, result });
-        });
     }
 
     fn failed(&mut self, why: &str) {
@@ -245,6 +266,7 @@ impl Actor for Feed {
         self.beat(ctx.address());
         ctx.run_interval(BEAT, |feed, ctx| {
             feed.publish(Instant::now());
+            feed.asked.settle(&feed.peers, Instant::now());
             feed.beat(ctx.address());
         });
     }
@@ -262,8 +284,7 @@ impl Handler<Looked> for Feed {
         let now = Instant::now();
         let more = match seen {
             Ok(seen) => {
-                let more = self.seen(seen, now);
-                self.peers.read(now);
+                let more = self.seen(seen, now, &ctx.address());
                 self.cluster.has_read(now);
                 self.failing = false;
                 if let Some(before) = self.looked.replace(begun) {
@@ -279,35 +300,19 @@ impl Handler<Looked> for Feed {
             }
         };
         let outlook = self.publish(now);
+        self.asked.settle(&self.peers, now);
+        let looks_again = std::mem::take(&mut self.looks_again);
         let pause = match more {
             None => AFTER_FAILURE,
-            Some(true) => Duration::ZERO,
-            Some(false) if outlook.hurry => self.pace.hurried,
-            Some(false) => self.pace.usual,
+            Some(more) if more || looks_again => Duration::ZERO,
+            Some(_) if outlook.hurry || self.asked.is_waiting() => self.pace.hurried,
+            Some(_) => self.pace.usual,
         };
         if std::mem::take(&mut self.beats_again) {
             self.beat(ctx.address());
         }
         let rest = pause.saturating_sub(begun.elapsed());
-        ctx.run_later(rest, |feed, ctx| feed.look(ctx.address()));
-    }
-}
-
-impl Handler<Beaten> for Feed {
-    type Result = ();
-
-    fn handle(&mut self, Beaten { number, result }: Beaten, ctx: &mut Self::Context) {
-        if number != self.beats {
-            return;
-        }
-        self.beating = false;
-        match result {
-            Ok(()) => self.cluster.has_committed(Instant::now()),
-            Err(AppendError::Refused(why) | AppendError::Unknown(why)) => self.failed(&why),
-        }
-        if std::mem::take(&mut self.beats_again) {
-            self.beat(ctx.address());
-        }
+        self.resting = Some(ctx.run_later(rest, |feed, ctx| feed.look(ctx.address())));
     }
 }
 
@@ -325,22 +330,5 @@ impl Handler<Shards> for Feed {
     fn handle(&mut self, shards: Shards, _: &mut Self::Context) {
         self.peers.shards(shards, Instant::now());
         self.publish(Instant::now());
-    }
-}
-
-impl Handler<Leave> for Feed {
-    type Result = ();
-
-    fn handle(&mut self, Leave(left): Leave, _: &mut Self::Context) {
-        self.leaving = true;
-        let (journal, run) = (self.journal.clone(), self.peers.me());
-        actix_rt::spawn(async move {
-            let farewell = Note { run, word: Word::Farewell }.encode();
-            if let Err(why) = journal.note(farewell).await {
-                log::debug!("the others were not told that this node ends: {why:?}");
-            }
-            // Who asked may have given up.
-            let _ = left.send(());
-        });
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use fanfare::platform::scratch::Postgres;
 use serde_json::{Value, json};
 
-use crate::support::{API_KEY, Client, Node, request, until};
+use crate::support::{API_KEY, Client, Cluster, Node, request, until};
 
 /// Nobody is behind for longer, whatever happened between the nodes.
 const LATEST: Duration = Duration::from_millis(1_500);
@@ -237,4 +237,34 @@ mod faults {
             answer.body.contains("restarts_total{actor=\"feed\"} 2").then_some(())
         });
     }
+}
+
+#[test]
+fn a_bridge_is_trusted_while_all_are_heard_on_it_and_without_it_the_feed_tells_all() {
+    let mut cluster = Cluster::of(2);
+    let trusted = |cluster: &Cluster, expected: u64, within: u64| {
+        for node in &cluster.nodes {
+            until("the bridge is worth that", Duration::from_secs(within), || {
+                (metric(node, "fanfare_peers") == 1).then_some(())?;
+                (metric(node, "fanfare_bridge_trusted") == expected).then_some(())
+            });
+        }
+    };
+    trusted(&cluster, 1, 10);
+    let ready = cluster.nodes[1].ready().expect("an answer").json();
+    assert_eq!(ready, json!({ "ready": true, "reasons": [] }));
+    let mut there = member(&cluster.nodes[1]);
+    publish(&cluster.nodes[0], 1);
+    assert_eq!(heard(&mut there), (1, 1));
+    cluster.redis.stop().expect("it stops");
+    trusted(&cluster, 0, 10);
+    let ready = cluster.nodes[1].ready().expect("an answer");
+    assert_eq!(ready.status, 200, "it still delivers: {}", ready.body);
+    assert!(ready.body.contains("of the bridge"), "{}", ready.body);
+    let said = Instant::now();
+    publish(&cluster.nodes[0], 2);
+    assert_eq!(heard(&mut there), (2, 2));
+    assert!(said.elapsed() < LATEST, "{:?}", said.elapsed());
+    cluster.redis.restart().expect("it starts again");
+    trusted(&cluster, 1, 20);
 }

@@ -26,6 +26,7 @@ mod metrics;
 #[cfg(feature = "failpoints")]
 mod mutants;
 mod nginx;
+mod orders;
 #[cfg(feature = "failpoints")]
 mod panics;
 mod postgres;

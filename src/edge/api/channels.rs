@@ -8,10 +8,9 @@ use super::{
     Api,
     method::{Outcome, read, written},
 };
-use crate::platform::glob::Glob;
 
 /// A channel with members.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct ChannelInfo {
     pub num_clients: u32,
 }
@@ -27,7 +26,7 @@ pub(super) async fn channels(api: &Api, body: &str) -> Outcome {
         channels: BTreeMap<&'a str, ChannelInfo>,
     }
     let asked: Asked = read(body)?;
-    let pattern = (!asked.pattern.is_empty()).then(|| Glob::new(&asked.pattern));
+    let pattern = Some(asked.pattern).filter(|pattern| !pattern.is_empty());
     let found = api.backend.channels(pattern).await?;
     let channels = found.iter().map(|(name, info)| (name.as_str(), *info));
     written(Channels { channels: channels.collect() })

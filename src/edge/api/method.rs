@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
-    Api, batch, channels, connections, history, info, presence, publishing, rpc, subscriptions,
+    Api, barring, batch, channels, connections, history, info, presence, publishing, rpc,
+    subscriptions,
 };
 use crate::{ids::Channel, platform::wrong_json::explain, protocol::Refusal};
 
@@ -16,6 +17,10 @@ pub(super) const METHODS: &[&str] = &[
     "unsubscribe",
     "disconnect",
     "refresh",
+    "block_user",
+    "unblock_user",
+    "revoke_token",
+    "invalidate_user_tokens",
     "presence",
     "presence_stats",
     "history",
@@ -56,6 +61,10 @@ async fn dispatch(api: &Api, method: &str, body: &str) -> Outcome {
         "unsubscribe" => subscriptions::unsubscribe(api, body).await,
         "disconnect" => connections::disconnect(api, body).await,
         "refresh" => connections::refresh(api, body).await,
+        "block_user" => barring::block_user(api, body).await,
+        "unblock_user" => barring::unblock_user(api, body).await,
+        "revoke_token" => barring::revoke_token(api, body).await,
+        "invalidate_user_tokens" => barring::invalidate_user_tokens(api, body).await,
         "presence" => presence::presence(api, body).await,
         "presence_stats" => presence::presence_stats(api, body).await,
         "history" => history::history(api, body).await,

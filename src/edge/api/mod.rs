@@ -4,6 +4,7 @@
 //! decided here but who is asking and whether a request can be read. A method of the protocol that is missing here
 //! (map, shared poll, and what is sold upstream) is a path that does not exist.
 
+mod barring;
 mod batch;
 mod channels;
 mod connections;
@@ -32,11 +33,12 @@ pub use subscriptions::{Subscribe, Unsubscribe};
 use super::identity::ApiKeys;
 use crate::{
     ids::Channel,
-    platform::{glob::Glob, metrics::Metrics},
+    platform::metrics::Metrics,
     protocol::{
         Position, Refusal,
         reply::{HistoryResult, PresenceResult},
     },
+    realtime::barred::Bar,
 };
 
 /// A backend's answer: what was asked for, or a refusal of the protocol. Polled on the thread that asked.
@@ -52,13 +54,17 @@ pub trait Backend: Send + Sync {
     fn unsubscribe(&self, request: Unsubscribe) -> Answer<'_, ()>;
     fn disconnect(&self, request: Disconnect) -> Answer<'_, ()>;
     fn refresh(&self, request: Refresh) -> Answer<'_, ()>;
+    /// Lets a user or token in no more, and closes its connections.
+    fn bar(&self, bar: Bar) -> Answer<'_, ()>;
+    /// Lets a user in again.
+    fn allow(&self, user: String) -> Answer<'_, ()>;
     fn presence(&self, channel: Channel) -> Answer<'_, PresenceResult>;
     /// Clients and users.
     fn presence_stats(&self, channel: Channel) -> Answer<'_, (u32, u32)>;
     fn history(&self, request: History) -> Answer<'_, HistoryResult>;
     fn history_remove(&self, channel: Channel) -> Answer<'_, ()>;
     /// Channels with members whose name fits; every one if there is no pattern.
-    fn channels(&self, pattern: Option<Glob>) -> Answer<'_, BTreeMap<Channel, ChannelInfo>>;
+    fn channels(&self, pattern: Option<String>) -> Answer<'_, BTreeMap<String, ChannelInfo>>;
     fn info(&self) -> Answer<'_, Vec<NodeInfo>>;
 }
 

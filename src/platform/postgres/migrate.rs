@@ -12,10 +12,16 @@ use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use super::{ConnectError, Link, Options};
 
 /// The steps, oldest first: (version, what it does).
-const STEPS: &[(&str, &str)] = &[(
-    "20260101000000",
-    include_str!("../../../migrations/postgres/2026-01-01-000000_journal/up.sql"),
-)];
+const STEPS: &[(&str, &str)] = &[
+    (
+        "20260101000000",
+        include_str!("../../../migrations/postgres/2026-01-01-000000_journal/up.sql"),
+    ),
+    (
+        "20260102000000",
+        include_str!("../../../migrations/postgres/2026-01-02-000000_barred/up.sql"),
+    ),
+];
 
 /// Taken while migrating; any number that others are unlikely to use.
 const LOCK: i64 = 0x66_616e_6661_7265;

@@ -20,6 +20,15 @@ pub enum Attached {
     Binary(Bytes),
 }
 
+/// What a token shows of itself, beside its user: what it can be revoked by.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Papers {
+    /// `jti`.
+    pub name: Option<Box<str>>,
+    /// `iat`, Unix seconds.
+    pub issued: Option<i64>,
+}
+
 /// Who may connect, until when, and to what it is subscribed by the server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConnectionClaims {
@@ -32,7 +41,7 @@ pub struct ConnectionClaims {
     pub info: Option<Attached>,
     /// Server-side subscriptions by name: `channels` with nothing more, `subs` with what they say.
     pub subs: BTreeMap<String, Grant>,
-    pub jti: Option<String>,
+    pub papers: Papers,
 }
 
 /// One server-side subscription of a connection token.
@@ -57,7 +66,7 @@ pub struct SubscriptionClaims {
     pub info: Option<Attached>,
     pub data: Option<Attached>,
     pub overrides: Overrides,
-    pub jti: Option<String>,
+    pub papers: Papers,
 }
 
 /// Options of the channel's namespace that a subscription sees otherwise; none: as configured.
@@ -88,6 +97,8 @@ pub(super) struct Claims {
     pub(super) aud: Option<OneOrMany>,
     pub(super) iss: Option<OneOrMany>,
     jti: Option<String>,
+    #[serde(default, deserialize_with = "seconds")]
+    iat: Option<i64>,
     info: Option<Box<RawValue>>,
     b64info: Option<String>,
     data: Option<Box<RawValue>>,
@@ -177,13 +188,18 @@ impl Claims {
         self.expire_at.or(self.exp).filter(|at| *at != 0)
     }
 
+    fn papers(&self) -> Papers {
+        let name = self.jti.as_deref().filter(|name| !name.is_empty());
+        Papers { name: name.map(Into::into), issued: self.iat }
+    }
+
     pub(super) fn connection(self, user: String) -> Result<ConnectionClaims, TokenError> {
         if self.channel.is_some() {
             return Err(TokenError::Invalid(
                 "it names a channel: a subscription token can't connect",
             ));
         }
-        let lifetime = self.lifetime();
+        let (lifetime, papers) = (self.lifetime(), self.papers());
         let mut subs: BTreeMap<String, Grant> =
             self.channels.into_iter().flatten().map(|name| (name, Grant::default())).collect();
         for (name, written) in self.subs.into_iter().flatten() {
@@ -200,12 +216,12 @@ impl Claims {
             lifetime,
             info: attached(self.info, self.b64info)?,
             subs,
-            jti: self.jti,
+            papers,
         })
     }
 
     pub(super) fn subscription(self, user: String) -> Result<SubscriptionClaims, TokenError> {
-        let lifetime = self.lifetime();
+        let (lifetime, papers) = (self.lifetime(), self.papers());
         Ok(SubscriptionClaims {
             user: UserId::new(&user),
             channel: self
@@ -218,7 +234,7 @@ impl Claims {
             info: attached(self.info, self.b64info)?,
             data: attached(self.data, self.b64data)?,
             overrides: self.overrides.unwrap_or_default(),
-            jti: self.jti,
+            papers,
         })
     }
 }

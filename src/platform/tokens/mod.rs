@@ -9,7 +9,7 @@ mod claims;
 mod es512;
 mod keys;
 
-pub use claims::{Attached, ConnectionClaims, Grant, Overrides, SubscriptionClaims};
+pub use claims::{Attached, ConnectionClaims, Grant, Overrides, Papers, SubscriptionClaims};
 pub use keys::BadKeys;
 
 use std::fmt;

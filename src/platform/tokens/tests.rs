@@ -261,7 +261,7 @@ fn the_user_may_stand_in_another_claim() {
 #[test]
 fn a_connection_token_says_who_how_long_and_to_what() {
     let claims = json!({
-        "sub": "ana", "exp": NOW + 10, "expire_at": NOW + 100, "jti": "j",
+        "sub": "ana", "exp": NOW + 10, "expire_at": NOW + 100, "jti": "j", "iat": NOW - 5,
         "info": {"name": "Ana"}, "channels": ["news"],
         "subs": {"chat:1": {"b64info": "AAE=", "data": [1], "override": {"presence": {"value": false}}}},
     });
@@ -278,7 +278,7 @@ fn a_connection_token_says_who_how_long_and_to_what() {
         lifetime: Some(NOW + 100),
         info: Some(Attached::Json(r#"{"name":"Ana"}"#.into())),
         subs: [("news".to_string(), news), ("chat:1".to_string(), chat)].into(),
-        jti: Some("j".into()),
+        papers: Papers { name: Some("j".into()), issued: Some(NOW - 5) },
     };
     assert_eq!(seen, expected);
 }

@@ -1,6 +1,7 @@
 //! Who lives, who is heard, who has done what: as tables.
 
 use super::*;
+use crate::realtime::journal::WriterId;
 
 const LEASE: Duration = Duration::from_secs(10);
 
@@ -37,7 +38,7 @@ impl World {
         let mut seconds = from;
         while seconds <= to {
             let now = self.at(seconds);
-            self.peers.read(now);
+            self.peers.read(true, now);
             seconds += 0.5;
         }
     }
@@ -177,12 +178,12 @@ fn who_was_declared_dead_and_lives_takes_another_name() {
     here.read(1.5, 12.0);
     assert_eq!(here.look(12.0).died, [it]);
     let said = here.peers.say(Info::default(), here.at(12.0));
-    there.peers.passed(it, 4);
     assert!(there.beat(me, said.clone(), 12.5), "it hears of its death");
     let renamed = there.peers.me();
     assert!(renamed != it && !there.beat(me, said, 13.0), "once");
-    assert!(!there.peers.is_news(renamed, 4), "its orders go on");
-    here.beat(renamed, trusting("b"), 13.0);
+    let said = there.peers.say(Info::default(), there.at(13.0));
+    assert_eq!(said.voice, Some(it), "on the bridge it is who it was");
+    here.beat(renamed, said, 13.0);
     assert_eq!(here.look(13.0).live.len(), 1);
     let later = here.peers.say(Info::default(), here.at(80.0));
     assert!(later.buried.contains(&it));
@@ -195,28 +196,45 @@ fn who_was_declared_dead_and_lives_takes_another_name() {
     );
 }
 
-#[test]
-fn an_order_is_done_when_every_live_run_has_passed_it() {
-    let mut world = World::new(0);
-    let (me, b, c) = (world.peers.me(), NodeId::new(), NodeId::new());
-    let passed = |number| Beat { passed: [(me, number)].into(), ..trusting("x") };
-    world.beat(b, trusting("b"), 0.0);
-    world.beat(c, passed(6), 0.0);
-    assert_eq!((world.peers.lagging(7), world.peers.count()), (2, 3));
-    world.beat(b, passed(7), 1.0);
-    assert_eq!((world.peers.lagging(7), world.peers.lagging(6)), (1, 0));
-    world.peers.farewell(c);
-    assert_eq!(world.peers.lagging(7), 0, "who is gone need not");
+fn place(writer: u128, seq: u64) -> Place {
+    Place { writer: WriterId(uuid::Uuid::from_u128(writer)), seq }
 }
 
 #[test]
-fn an_order_is_carried_out_once() {
+fn what_a_run_asked_is_done_when_every_live_run_has_read_it() {
     let mut world = World::new(0);
-    let run = NodeId::new();
-    assert!(world.peers.is_news(run, 1));
-    world.peers.passed(run, 2);
-    assert!(!world.peers.is_news(run, 1) && !world.peers.is_news(run, 2));
-    assert!(world.peers.is_news(run, 3));
-    world.peers.passed(run, 1);
-    assert!(!world.peers.is_news(run, 2));
+    let (me, b, c) = (world.peers.me(), NodeId::new(), NodeId::new());
+    let passed = |at| Beat { passed: [(me, at)].into(), ..trusting("x") };
+    world.peers.writes(place(1, 0).writer);
+    world.beat(b, trusting("b"), 0.0);
+    world.beat(c, passed(place(1, 6)), 0.0);
+    let asked = place(1, 7);
+    assert_eq!((world.peers.lagging(asked), world.peers.count()), (3, 3));
+    let now = world.at(1.0);
+    world.peers.noted(me, asked);
+    world.peers.read(false, now);
+    assert_eq!(world.peers.lagging(asked), 3, "a part of the look was left out");
+    world.peers.read(true, now);
+    world.beat(b, passed(asked), 1.0);
+    assert_eq!((world.peers.lagging(asked), world.peers.lagging(place(1, 6))), (1, 0));
+    world.peers.farewell(c);
+    assert_eq!(world.peers.lagging(asked), 0, "who is gone need not");
+}
+
+#[test]
+fn a_note_of_a_later_writer_stands_behind_all_of_those_before_and_no_other_does() {
+    let mut world = World::new(0);
+    let (me, b) = (world.peers.me(), NodeId::new());
+    for writer in [3, 1] {
+        world.peers.writes(place(writer, 0).writer);
+    }
+    world.peers.noted(me, place(1, 1));
+    let now = world.at(0.0);
+    world.peers.read(true, now);
+    for (at, lags) in [(place(3, 8), 1), (place(3, 9), 0), (place(1, 1), 0), (place(2, 99), 1)] {
+        world.beat(b, Beat { passed: [(me, at)].into(), ..trusting("b") }, 0.0);
+        assert_eq!(world.peers.lagging(place(3, 9)), lags, "{at:?}");
+    }
+    world.beat(b, Beat { passed: [(me, place(3, 99))].into(), ..trusting("b") }, 0.0);
+    assert_eq!(world.peers.lagging(place(1, 1)), 1);
 }

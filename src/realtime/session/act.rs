@@ -30,6 +30,8 @@ pub enum Deed {
     Unsubscribe(Option<Channel>, Unsubscribed),
     Subscribe(Arc<Grant>),
     Refresh(Refreshed),
+    /// Close it if its user or token is barred by now.
+    Recheck,
 }
 
 /// A server-side subscription, from a connection token or the server API.

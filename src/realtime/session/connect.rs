@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     ids::{Channel, ClientId, UserId},
-    platform::tokens::{Attached, ConnectionClaims, LEEWAY, TokenError},
+    platform::tokens::{Attached, ConnectionClaims, LEEWAY, Papers, TokenError},
     protocol::{
         ClientInfo, Close, Outcome, Payload, Refusal, Reply,
         command::ConnectRequest,
@@ -74,7 +74,7 @@ impl Connection {
                     lifetime: None,
                     info: None,
                     subs: BTreeMap::new(),
-                    jti: None,
+                    papers: Papers::default(),
                 });
             }
             return Err(No::Close(Close::BAD_REQUEST));
@@ -90,7 +90,10 @@ impl Connection {
                 {
                     return Err(No::Close(Close::PERMISSION_DENIED));
                 }
-                Ok(claims)
+                match self.barrier(&claims.user, &claims.papers) {
+                    Some(close) => Err(No::Close(close)),
+                    None => Ok(claims),
+                }
             }
             Err(TokenError::Expired) => Err(No::Refuse(Refusal::TOKEN_EXPIRED)),
             Err(TokenError::Invalid(why)) => {
@@ -130,6 +133,7 @@ impl Connection {
             answers,
             subs: BTreeMap::new(),
             token_subs: claims.subs.into_keys().collect(),
+            papers: claims.papers,
             window: Window::default(),
             busy: None,
             count: 0,
@@ -260,6 +264,10 @@ impl Connection {
             pong: !self.native_ping,
         };
         self.stage = Stage::Open(Box::new(open));
+        // Barred since its token was looked at, and then it may not have been there to be told.
+        if self.is_barred(ctx) {
+            return;
+        }
         self.deadlines.clear(Fell::Command);
         self.handshake = None;
         let reply = Reply { id: command, outcome: Outcome::Connect(Box::new(result)) };

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     ids::{Channel, ClientId, UserId},
+    platform::tokens::Papers,
     protocol::{ClientInfo, Close, Command, Commands, Request},
     realtime::{
         journal::{AppendError, Appended},
@@ -81,6 +82,8 @@ pub(super) struct Open {
     pub subs: BTreeMap<Channel, Sub>,
     /// Names of the server-side subscriptions that came with the token: a new token has to have the same.
     pub token_subs: Vec<String>,
+    /// What its token showed of itself.
+    pub papers: Papers,
     pub window: Window,
     /// The command that is under way, if it is no publish.
     pub busy: Option<Busy>,

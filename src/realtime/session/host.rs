@@ -17,6 +17,7 @@ use super::{
 use crate::{
     platform::{metrics::Metrics, settings::Settings, tokens::Verifier},
     realtime::{
+        barred::Barred,
         namespace::Namespaces,
         room::{house::House, roster::Roster},
     },
@@ -30,6 +31,8 @@ pub struct Node {
     pub connections: Verifier,
     /// Verifies subscription tokens.
     pub subscriptions: Verifier,
+    /// Who is not let in.
+    pub barred: Barred,
     pub house: Arc<House>,
     pub users: Arc<Users>,
     pub metrics: Arc<Metrics>,

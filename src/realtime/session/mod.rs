@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 
 mod answers;
+mod barrier;
 mod connect;
 mod connection;
 mod on_command;
@@ -26,6 +27,7 @@ mod queues;
 mod window;
 
 pub mod act;
+pub mod everywhere;
 pub mod host;
 pub mod user;
 

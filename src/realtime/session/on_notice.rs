@@ -162,6 +162,8 @@ impl Connection {
             if matches!(self.stage, Stage::Connecting(_)) {
                 let close = match deed {
                     Deed::Disconnect(close) => close,
+                    // Asked again when all else is answered.
+                    Deed::Recheck => return,
                     _ => Close::FORCE_RECONNECT,
                 };
                 self.close(close, ctx);
@@ -170,6 +172,7 @@ impl Connection {
         }
         match deed {
             Deed::Disconnect(close) => self.close(close, ctx),
+            Deed::Recheck => drop(self.is_barred(ctx)),
             Deed::Unsubscribe(Some(channel), why) => self.unsubscribe_by_server(&channel, why, ctx),
             Deed::Unsubscribe(None, why) => {
                 let Stage::Open(open) = &self.stage else { return };

@@ -32,10 +32,16 @@ impl Connection {
         if !self.has_same_subscriptions(&claims.subs) {
             return self.close(Close::INSUFFICIENT_STATE, ctx);
         }
+        if let Some(close) = self.barrier(&claims.user, &claims.papers) {
+            return self.close(close, ctx);
+        }
         let client = open.info.client.clone();
         let Ok(ttl) = self.live_until(claims.lifetime) else {
             return self.close(Close::EXPIRED, ctx);
         };
+        if let Stage::Open(open) = &mut self.stage {
+            open.papers = claims.papers;
+        }
         let result = RefreshResult {
             client,
             version: super::connect::VERSION.into(),

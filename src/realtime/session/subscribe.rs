@@ -147,7 +147,13 @@ impl Connection {
                 let is_ours = claims.channel == channel.as_str()
                     && claims.user == open.user
                     && for_client.is_none_or(|client| *client == open.info.client);
-                if is_ours { Ok(claims) } else { Err(NoToken::Wrong) }
+                if !is_ours {
+                    return Err(NoToken::Wrong);
+                }
+                match self.barrier(&claims.user, &claims.papers) {
+                    Some(_) => Err(NoToken::Invalid("it was revoked".into())),
+                    None => Ok(claims),
+                }
             }
             Err(TokenError::Expired) => Err(NoToken::Expired),
             Err(TokenError::Invalid(why)) => {

@@ -107,6 +107,11 @@ impl Users {
         self.directory.must_send_if_there(user, Request::Act(act));
     }
 
+    /// Does something to the connections of everybody: one message a user.
+    pub fn act_on_all(&self, act: &Act) {
+        self.directory.names().iter().for_each(|user| self.act(user, act.clone()));
+    }
+
     fn start(self: &Arc<Self>, user: &UserId, life: Life) -> Addr<User> {
         let arbiters = self.arbiters.get().map_or(&[][..], |all| all);
         let home = self.directory.spread(user) % arbiters.len().max(1);

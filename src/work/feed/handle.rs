@@ -3,10 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use actix::{Addr, Recipient};
+use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Cluster, Feed, Leave, telling::Follow};
-use crate::realtime::peers::{Heard, Outlook, Shards};
+use super::{Cluster, Feed, asking::Ask, beating::Leave, telling::Follow};
+use crate::realtime::{
+    peers::{Heard, Outlook, Peer, Shards},
+    session::everywhere::{Channels, Everywhere, Order, Undone},
+};
 
 /// How long the others may take to be told that a node ends.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -53,5 +57,37 @@ impl FeedHandle {
         if tokio::time::timeout(FAREWELL, left).await.is_err() {
             log::warn!("the other nodes could not be told that this one ends");
         }
+    }
+}
+
+impl FeedHandle {
+    fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(oneshot::Sender<Result<T, Undone>>) -> Ask,
+    ) -> BoxFuture<'static, Result<T, Undone>> {
+        let (answer, answered) = oneshot::channel();
+        let asked = self.feed.try_send(ask(answer));
+        Box::pin(async move {
+            asked.map_err(|_| Undone::Busy)?;
+            // It answers in time, or fell over the question.
+            answered.await.unwrap_or(Err(Undone::NotNoted))
+        })
+    }
+}
+
+impl Everywhere for FeedHandle {
+    fn order(&self, order: Order) -> BoxFuture<'static, Result<(), Undone>> {
+        self.ask(|answer| Ask::Order(order, answer))
+    }
+
+    fn channels(
+        &self,
+        pattern: Option<String>,
+    ) -> BoxFuture<'static, Result<Vec<Channels>, Undone>> {
+        self.ask(|answer| Ask::Channels(pattern, answer))
+    }
+
+    fn peers(&self) -> Vec<Peer> {
+        self.cluster.peers()
     }
 }

@@ -11,7 +11,10 @@ use super::Feed;
 use crate::{
     ids::Channel,
     protocol::Position,
-    realtime::journal::{Changes, Cursor, Journal, Unavailable},
+    realtime::{
+        barred::{Bar, BarStore},
+        journal::{Changes, Cursor, Journal, Unavailable},
+    },
 };
 
 /// A look that takes longer has got stuck.
@@ -35,18 +38,27 @@ pub(super) struct Seen {
     pub changes: Changes,
     /// Where the rooms that were to be compared should stand.
     pub compared: Vec<(Channel, Position)>,
+    /// Who is barred, as of before the changes.
+    pub bars: Option<Vec<Bar>>,
+}
+
+/// What is looked into.
+pub(super) struct Stores {
+    pub journal: Arc<dyn Journal>,
+    /// Only if who is barred has to be read anew; with the present in Unix seconds.
+    pub bars: Option<(Arc<dyn BarStore>, i64)>,
 }
 
 /// Outlives a restart of the actor.
 pub(super) async fn look(
-    journal: Arc<dyn Journal>,
+    stores: Stores,
     cursor: Cursor,
     compare: Vec<Channel>,
     number: u64,
     feed: Addr<Feed>,
 ) {
     let begun = Instant::now();
-    let seen = match tokio::time::timeout(DEADLINE, see(&*journal, cursor, compare)).await {
+    let seen = match tokio::time::timeout(DEADLINE, see(stores, cursor, compare)).await {
         Ok(seen) => seen,
         Err(_) => Err(Unavailable("the journal did not answer in time".into())),
     };
@@ -55,10 +67,14 @@ pub(super) async fn look(
 }
 
 async fn see(
-    journal: &dyn Journal,
+    Stores { journal, bars }: Stores,
     cursor: Cursor,
     compare: Vec<Channel>,
 ) -> Result<Seen, Unavailable> {
+    let bars = match bars {
+        Some((bars, now)) => Some(bars.load(now).await?),
+        None => None,
+    };
     let changes = journal.changes(cursor).await?;
     let stand = match compare.is_empty() {
         true => Vec::new(),
@@ -67,5 +83,5 @@ async fn see(
     if !changes.heads.is_empty() {
         tokio::time::sleep(OTHER_WAYS_FIRST).await;
     }
-    Ok(Seen { changes, compared: compare.into_iter().zip(stand).collect() })
+    Ok(Seen { changes, compared: compare.into_iter().zip(stand).collect(), bars })
 }

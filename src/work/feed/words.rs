@@ -3,7 +3,13 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{ids::NodeId, realtime::peers::Beat};
+use crate::{
+    ids::NodeId,
+    realtime::{
+        peers::Beat,
+        session::everywhere::{Channels, Order},
+    },
+};
 
 /// A word and the run that says it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -18,6 +24,18 @@ pub(super) enum Word {
     Beat(Beat),
     /// The run ends in good order.
     Farewell,
+    Order(Order),
+    /// Which channels each of the others has.
+    Question {
+        number: u64,
+        pattern: Option<String>,
+    },
+    /// None: more than fit.
+    Answer {
+        to: NodeId,
+        number: u64,
+        found: Option<Channels>,
+    },
 }
 
 impl Note {
@@ -35,17 +53,27 @@ impl Note {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::realtime::{
+        barred::{Bar, Whom},
+        journal::WriterId,
+        peers::Place,
+    };
 
     #[test]
     fn a_note_is_read_as_it_was_written() {
         let run = NodeId::new();
         let beat = Beat {
             trusts: true,
-            passed: [(run, 7)].into(),
+            passed: [(run, Place { writer: WriterId(uuid::Uuid::from_u128(5)), seq: 7 })].into(),
             buried: [NodeId::new()].into(),
             ..Beat::default()
         };
-        for word in [Word::Beat(beat), Word::Farewell] {
+        let whom = Whom::TokensBefore { user: "ana".into(), before: 7 };
+        let order = Order::Bar(Bar { whom, until: None });
+        let found = Some([("news".to_owned(), 3)].into());
+        let answer = Word::Answer { to: run, number: 1, found };
+        let question = Word::Question { number: 1, pattern: Some("a*".into()) };
+        for word in [Word::Beat(beat), Word::Farewell, Word::Order(order), question, answer] {
             let note = Note { run, word };
             assert_eq!(Note::decode(&note.encode()), Some(note));
         }

@@ -56,6 +56,12 @@ impl Backend for Fake {
     fn refresh(&self, request: Refresh) -> Answer<'_, ()> {
         self.note(request, ())
     }
+    fn bar(&self, bar: Bar) -> Answer<'_, ()> {
+        self.note(bar, ())
+    }
+    fn allow(&self, user: String) -> Answer<'_, ()> {
+        self.note(user, ())
+    }
     fn presence(&self, channel: Channel) -> Answer<'_, PresenceResult> {
         self.note(channel, [("c1".to_string(), info())].into())
     }
@@ -81,8 +87,8 @@ impl Backend for Fake {
     fn history_remove(&self, channel: Channel) -> Answer<'_, ()> {
         self.note(channel, ())
     }
-    fn channels(&self, pattern: Option<Glob>) -> Answer<'_, BTreeMap<Channel, ChannelInfo>> {
-        self.note(pattern, [(Channel::trusted("news"), ChannelInfo { num_clients: 2 })].into())
+    fn channels(&self, pattern: Option<String>) -> Answer<'_, BTreeMap<String, ChannelInfo>> {
+        self.note(pattern, [("news".to_owned(), ChannelInfo { num_clients: 2 })].into())
     }
     fn info(&self) -> Answer<'_, Vec<NodeInfo>> {
         let node = NodeInfo {

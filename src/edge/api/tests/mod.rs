@@ -332,3 +332,31 @@ async fn every_method_of_the_table_is_served() {
         assert!(!answer.contains(r#""code":104"#) && !answer.is_empty(), "{name}: {answer}");
     }
 }
+
+#[actix_web::test]
+async fn users_are_blocked_and_tokens_revoked() {
+    let asking = to("block_user");
+    assert_eq!(asking.told(r#"{"user":"ana","expire_at":9}"#).await, r#"{"result":{}}"#);
+    assert_eq!(asking.fake.last(), r#"Bar { whom: User("ana"), until: Some(9) }"#);
+    let asking = to("revoke_token");
+    asking.told(r#"{"uid":"t1"}"#).await;
+    assert_eq!(asking.fake.last(), r#"Bar { whom: Token("t1"), until: None }"#);
+    let asking = to("invalidate_user_tokens");
+    asking.told(r#"{"user":"ana","issued_before":7,"expire_at":0}"#).await;
+    let before = r#"Bar { whom: TokensBefore { user: "ana", before: 7 }, until: None }"#;
+    assert_eq!(asking.fake.last(), before);
+    let asking = to("unblock_user");
+    asking.told(r#"{"user":"ana"}"#).await;
+    assert_eq!(asking.fake.last(), r#""ana""#);
+    for (method, body) in [
+        ("block_user", "{}"),
+        ("unblock_user", "{}"),
+        ("revoke_token", r#"{"uid":""}"#),
+        ("revoke_token", r#"{"uid":"a\u0000"}"#),
+        ("invalidate_user_tokens", r#"{"user":"ana"}"#),
+    ] {
+        let asking = to(method);
+        assert!(asking.told(body).await.contains(r#""code":107"#), "{method} {body}");
+        assert_eq!(asking.fake.last(), "", "{method} {body}");
+    }
+}

@@ -20,6 +20,9 @@ use crate::{
 /// A look that takes longer has got stuck.
 const DEADLINE: Duration = Duration::from_secs(5);
 
+/// How much of a look may go into reading who is barred.
+const BARS: Duration = Duration::from_secs(1);
+
 /// How long the other ways (a room's own commit, the bridge) have to tell a room what the feed has: a notice that
 /// comes first costs a read of the journal.
 const OTHER_WAYS_FIRST: Duration = Duration::from_millis(30);
@@ -72,7 +75,15 @@ async fn see(
     compare: Vec<Channel>,
 ) -> Result<Seen, Unavailable> {
     let bars = match bars {
-        Some((bars, now)) => Some(bars.load(now).await?),
+        // Who can't be asked now is asked by the next look: rooms need not wait for that.
+        Some((bars, now)) => match tokio::time::timeout(BARS, bars.load(now)).await {
+            Ok(Ok(bars)) => Some(bars),
+            Ok(Err(why)) => {
+                log::warn!("{}", why.0);
+                None
+            }
+            Err(_) => None,
+        },
         None => None,
     };
     let changes = journal.changes(cursor).await?;

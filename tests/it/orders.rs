@@ -50,7 +50,7 @@ fn order(node: &Node, method: &str, body: Value) {
 }
 
 #[test]
-fn a_user_is_disconnected_wherever_it_is_before_the_call_is_answered() {
+fn a_user_is_disconnected_wherever_it_is() {
     let (_server, nodes) = pair(&[]);
     let mut people: Vec<_> = nodes.iter().map(|node| Client::connect(node, "ana")).collect();
     let mut other = Client::connect(&nodes[1], "bo");

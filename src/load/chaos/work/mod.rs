@@ -41,7 +41,7 @@ impl Scale {
                 away: (5 * SECOND, 12 * SECOND),
             },
             _ => Self {
-                rate: rate.unwrap_or(300.0),
+                rate: rate.unwrap_or(320.0),
                 last_words: 3_000,
                 away: (10 * SECOND, 60 * SECOND),
             },

@@ -14,23 +14,34 @@ pub fn nobody_is_stuck(index: &Index<'_>, bounds: &Bounds) -> Vec<String> {
             continue;
         }
         for stay in index.stays.iter().filter(|s| !s.slow && s.covers(healed, by)) {
-            look(index, stay, healed, by, &mut broken);
+            match index.superseded(stay.epoch).filter(|died| *died <= healed) {
+                // What it still lacked of that history is gone: it has to be told so.
+                Some(_) if stay.covers(healed, healed + bounds.coming_back) => {
+                    broken.push(over(index, stay));
+                }
+                Some(_) => {}
+                None => look(index, stay, healed, by, &mut broken),
+            }
         }
     }
     let (said, end) = (index.history.published_until, index.history.ended_at);
     for stay in index.stays.iter().filter(|s| !s.slow && s.ended.is_none() && s.joined <= end) {
         if !index.is_present(stay.epoch) {
-            broken.push(format!(
-                "{} is still told {} of {}, a history that is over",
-                index.subscriber(stay.subscriber),
-                index.epoch(stay.epoch),
-                index.channel(stay.channel)
-            ));
+            broken.push(over(index, stay));
             continue;
         }
         look(index, stay, said.max(stay.joined).min(end), end, &mut broken);
     }
     broken
+}
+
+fn over(index: &Index<'_>, stay: &Stay) -> String {
+    format!(
+        "{} is still told {} of {}, a history that is over",
+        index.subscriber(stay.subscriber),
+        index.epoch(stay.epoch),
+        index.channel(stay.channel)
+    )
 }
 
 /// Whether a member had heard at `by` what was committed at `committed`.

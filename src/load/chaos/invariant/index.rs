@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
-use crate::load::chaos::record::{
-    Attempt, BY_WISH_CLOSED, BY_WISH_LEFT, Era, FOREIGN, Fault, History, Nanos, Outcome, Recovery,
-    Row, What,
+use crate::load::chaos::{
+    kind::Kind,
+    record::{
+        Attempt, BY_WISH_CLOSED, BY_WISH_LEFT, Era, FOREIGN, Fault, History, Nanos, Outcome,
+        Recovery, Row, What,
+    },
 };
 
 /// A history and what follows from it.
@@ -114,6 +117,14 @@ impl<'a> Index<'a> {
     pub fn is_present(&self, epoch: u16) -> bool {
         let last = self.history.eras.last().map(|era| era.generation.as_str());
         self.history.epochs.get(epoch).map(|epoch| epoch.generation.as_str()) == last
+    }
+
+    /// When the primary died that held this epoch's generation, if it did.
+    pub fn superseded(&self, epoch: u16) -> Option<Nanos> {
+        let epoch = self.history.epochs.get(epoch)?;
+        let era = self.history.eras.iter().position(|era| era.generation == epoch.generation)?;
+        let promotions = self.history.faults.iter().filter(|f| f.kind == Kind::PostgresPromote);
+        promotions.filter_map(|fault| fault.taken_at).nth(era)
     }
 
     /// When a row was committed, at the latest: its acknowledgement, else the end of whatever held it up.

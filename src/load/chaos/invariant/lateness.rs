@@ -124,10 +124,13 @@ fn each_owed<'a>(index: &'a Index<'_>, mut tell: impl FnMut(Owed<'a>)) {
             }
         }
         let stood = stay.stood(Nanos::MAX);
+        let died = index.superseded(stay.epoch);
         let rest = rows.partition_point(|row| row.offset <= stood);
         for row in &rows[rest..] {
             let owed = owed(row, None);
-            if owed.since < ended {
+            // The primary died before everybody had read it.
+            let gone = died.is_some_and(|died| died <= owed.since + Bounds::PROMISED.connected);
+            if owed.since < ended && !gone {
                 tell(owed);
             }
         }

@@ -245,6 +245,44 @@ fn a_promotion_may_lose_the_tail_if_everybody_is_told() {
 }
 
 #[test]
+fn what_died_with_a_primary_need_not_be_heard_and_that_has_to_be_told() {
+    let told = |after: Nanos| {
+        let mut history = good();
+        let died = 17 * SECOND + 910 * MS;
+        let healed = died + 100 * MS;
+        history.faults.push(Fault {
+            kind: Kind::PostgresPromote,
+            node: None,
+            planned_at: died,
+            taken_at: Some(died),
+            witness: Some("another timeline".into()),
+            held_until: Some(died),
+            healed_at: Some(healed),
+        });
+        history.quiet[1].1 = 17 * SECOND;
+        history.published_until = 18 * SECOND;
+        history.ended_at = 30 * SECOND;
+        let era = Era { generation: "h".into(), rows: history.eras[0].rows.clone() };
+        let row = era.rows.iter().rfind(|row| row.channel == ROOM).unwrap();
+        let top = [row.offset, era.rows.iter().filter(|r| r.channel == PERSONAL).count() as u32];
+        history.eras.push(era);
+        let epoch = history.epochs.number("h.0");
+        // One member had not heard the last word when the primary died.
+        last(&mut history, 0).pop();
+        for who in 0..4 {
+            let channel = if who == 3 { PERSONAL } else { ROOM };
+            let at = healed + after;
+            let left = event(at, What::Left { channel, code: 2500 });
+            let back = joined(at, channel, top[channel as usize], epoch, Recovery::Lost);
+            last(&mut history, who).extend([left, back]);
+        }
+        names(&history)
+    };
+    assert_eq!(told(2 * SECOND), Vec::<&str>::new());
+    assert_eq!(told(6 * SECOND), ["I7"]);
+}
+
+#[test]
 fn figures_say_how_much_was_wrong() {
     let mut history = good();
     let index = Index::new(&history);

@@ -180,6 +180,10 @@ uuid_name! {
     NodeId
 }
 
+/// One lane of one run of a node into the journal: a fresh id each start, and after each commit of unknown fate.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct WriterId(pub Uuid);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,6 +23,8 @@ pub mod postgres;
 pub mod sqlite;
 pub mod writer;
 
+pub use crate::ids::WriterId;
+
 /// A future that a journal hands out.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -100,10 +102,6 @@ pub struct Retention {
 
 /// Tells a journal what to keep of a channel.
 pub type RetentionOf = Arc<dyn Fn(&Channel) -> Retention + Send + Sync>;
-
-/// One lane of one run of a node: a fresh id each start.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
-pub struct WriterId(pub uuid::Uuid);
 
 /// What one commit holds.
 #[derive(Clone, Debug)]

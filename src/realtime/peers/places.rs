@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use super::{NodeId, Peers};
-use crate::realtime::journal::WriterId;
+use crate::ids::WriterId;
 
 /// Writers of this run that are remembered: it takes another after each unknown commit.
 const WRITERS: usize = 64;

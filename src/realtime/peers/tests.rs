@@ -1,7 +1,7 @@
 //! Who lives, who is heard, who has done what: as tables.
 
 use super::*;
-use crate::realtime::journal::WriterId;
+use crate::ids::WriterId;
 
 const LEASE: Duration = Duration::from_secs(10);
 

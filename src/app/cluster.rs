@@ -40,11 +40,10 @@ impl Parts {
         // Behind the feed: who is heard on the bridge is known from there.
         if let Some(bridge) = &self.bridge {
             let house = self.node.house.clone();
-            let beacons = self.feed.as_ref().map(|feed| (feed.hears(), feed.counts_shards()));
             if let Some(feed) = &self.feed {
                 feed.follow(bridge.knows_who_lives());
             }
-            bridge.open(Arc::new(NodeEars { house, beacons }));
+            bridge.open(Arc::new(NodeEars { house, feed: self.feed.clone() }));
         }
         Ok(())
     }

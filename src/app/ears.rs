@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::Recipient;
 use tokio::time::sleep;
 
 use crate::{
@@ -12,6 +11,7 @@ use crate::{
         peers::{Heard, Shards},
         room::house::House,
     },
+    work::feed::FeedHandle,
 };
 
 /// Rooms that are told at a time to write down who is there, and how long they have for it.
@@ -21,8 +21,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The ears of this node.
 pub(super) struct NodeEars {
     pub house: Arc<House>,
-    /// Who wants to know which nodes are heard; nobody without a journal that is shared.
-    pub beacons: Option<(Recipient<Heard>, Recipient<Shards>)>,
+    /// Who follows the journal that nodes share, if they share one.
+    pub feed: Option<FeedHandle>,
 }
 
 impl Ears for NodeEars {
@@ -35,7 +35,10 @@ impl Ears for NodeEars {
     }
 
     fn missed(&self, channel: &Channel) {
-        self.house.missed(channel);
+        match &self.feed {
+            Some(feed) => feed.missed(channel),
+            None => self.house.missed(channel),
+        }
     }
 
     /// A part of the rooms at a time: each has a line for each member to write.
@@ -50,16 +53,16 @@ impl Ears for NodeEars {
     }
 
     fn beacon(&self, run: NodeId, shard: usize) {
-        if let Some((heard, _)) = &self.beacons {
+        if let Some(feed) = &self.feed {
             // The next one comes in a second.
-            let _ = heard.try_send(Heard { run, shard });
+            let _ = feed.hears().try_send(Heard { run, shard });
         }
     }
 
     fn shards(&self, count: usize) {
-        if let Some((_, shards)) = &self.beacons {
+        if let Some(feed) = &self.feed {
             #[allow(clippy::disallowed_methods, reason = "once each time that the servers change")]
-            shards.do_send(Shards(count));
+            feed.counts_shards().do_send(Shards(count));
         }
     }
 }

@@ -5,12 +5,14 @@
 //! What it has seen it tells the rooms as notices; a room that knew already does nothing.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, SpawnHandle, Supervised};
+use actix::{
+    Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, SpawnHandle, Supervised,
+};
 
 use crate::{
     fail_point,
@@ -21,7 +23,7 @@ use crate::{
         bridge::Arrived,
         journal::{Changes, Cursor, HEADS_PAGE, Journal, writer::JournalHandle},
         namespace::Storage,
-        peers::{Heard, Peers, Place, Shards},
+        peers::{Bridge, Heard, Peers, Place, Shards},
         session::{everywhere, host::Node},
     },
     supervisor,
@@ -40,7 +42,7 @@ pub use about::About;
 use asking::Asked;
 pub use cluster::{Cluster, Condition};
 pub use handle::FeedHandle;
-use look::{Looked, Seen, Stores};
+use look::{Looked, Question, Seen, Stores};
 use telling::Follower;
 use words::{Note, Word};
 
@@ -75,6 +77,8 @@ pub struct Feed {
     generation: Option<Arc<str>>,
     /// Rooms that have to be compared with the journal.
     compares: VecDeque<Channel>,
+    /// More of them, of which the bridge says that it may have missed something.
+    missed: BTreeSet<Channel>,
     /// Counts looks, so that one which was under way while the actor fell does not go on beside the next.
     looks: u64,
     /// When the last one that succeeded began.
@@ -125,6 +129,7 @@ impl Feed {
             cursor,
             generation: None,
             compares: VecDeque::new(),
+            missed: BTreeSet::new(),
             looks: 0,
             looked: None,
             resting: None,
@@ -149,10 +154,18 @@ impl Feed {
         self.looks += 1;
         self.resting = None;
         let bars = self.reloads.then(|| (self.bars.clone(), self.node.now()));
+        if self.compares.is_empty() {
+            self.compares.extend(std::mem::take(&mut self.missed));
+        }
         let compare: Vec<_> = self.compares.iter().take(HEADS_PAGE).cloned().collect();
         let journal: Arc<dyn Journal> = self.journal.journal().clone();
         let stores = Stores { journal, bars };
-        actix_rt::spawn(look::look(stores, self.cursor.clone(), compare, self.looks, me));
+        let patience = match self.cluster.outlook().bridge {
+            Bridge::Trusted => look::BRIDGE_FIRST,
+            Bridge::Absent | Bridge::Degraded(_) => look::COMMIT_FIRST,
+        };
+        let question = Question { cursor: self.cursor.clone(), compare, patience };
+        actix_rt::spawn(look::look(stores, question, self.looks, me));
     }
 
     /// Something is in the feed that somebody waits for.
@@ -204,7 +217,7 @@ impl Feed {
         }
         let whole = !cursor.is_far_from(&self.cursor);
         self.peers.read(whole, now);
-        let more = !whole || !self.compares.is_empty();
+        let more = !whole || !self.compares.is_empty() || !self.missed.is_empty();
         (self.cursor, self.generation) = (cursor, Some(generation));
         more
     }
@@ -330,5 +343,20 @@ impl Handler<Shards> for Feed {
     fn handle(&mut self, shards: Shards, _: &mut Self::Context) {
         self.peers.shards(shards, Instant::now());
         self.publish(Instant::now());
+    }
+}
+
+/// What was said in that channel may not have come through the bridge: its room is compared with the journal. A
+/// thousand rooms are one question; if each of them read for itself, all would wait for the few connections that read.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Missed(Channel);
+
+impl Handler<Missed> for Feed {
+    type Result = ();
+
+    fn handle(&mut self, Missed(channel): Missed, ctx: &mut Self::Context) {
+        self.missed.insert(channel);
+        self.look_soon(ctx);
     }
 }

@@ -6,10 +6,13 @@ use actix::{Addr, Recipient};
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Cluster, Feed, asking::Ask, beating::Leave, telling::Follow};
-use crate::realtime::{
-    peers::{Heard, Outlook, Peer, Shards},
-    session::everywhere::{Channels, Everywhere, Order, Undone},
+use super::{Cluster, Feed, Missed, asking::Ask, beating::Leave, telling::Follow};
+use crate::{
+    ids::Channel,
+    realtime::{
+        peers::{Heard, Outlook, Peer, Shards},
+        session::everywhere::{Channels, Everywhere, Order, Undone},
+    },
 };
 
 /// How long the others may take to be told that a node ends.
@@ -40,6 +43,15 @@ impl FeedHandle {
     /// Where the bridge says how many shards it has; at its start, and after each change.
     pub fn counts_shards(&self) -> Recipient<Shards> {
         self.feed.clone().recipient()
+    }
+
+    /// What was said in a channel may not have come through the bridge: its room is compared with the journal, soon.
+    pub fn missed(&self, channel: &Channel) {
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "one a channel each time that a link is made anew"
+        )]
+        self.feed.do_send(Missed(channel.clone()));
     }
 
     /// Tells `follower` who lives: now, and after each change. Each death is told once.

@@ -23,9 +23,21 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// How much of a look may go into reading who is barred.
 const BARS: Duration = Duration::from_secs(1);
 
-/// How long the other ways (a room's own commit, the bridge) have to tell a room what the feed has: a notice that
-/// comes first costs a read of the journal.
-const OTHER_WAYS_FIRST: Duration = Duration::from_millis(30);
+/// How long a room's own commit has to tell it what the feed has, too: a notice that comes first costs a read of the
+/// journal.
+pub(super) const COMMIT_FIRST: Duration = Duration::from_millis(30);
+
+/// The same for a bridge that is trusted, and as slow as it is on a busy day.
+pub(super) const BRIDGE_FIRST: Duration = Duration::from_millis(200);
+
+/// What a look is for.
+pub(super) struct Question {
+    pub cursor: Cursor,
+    /// Rooms of these have to be compared with the journal.
+    pub compare: Vec<Channel>,
+    /// How long the other ways have to tell first.
+    pub patience: Duration,
+}
 
 /// A look is over.
 #[derive(Message)]
@@ -53,15 +65,9 @@ pub(super) struct Stores {
 }
 
 /// Outlives a restart of the actor.
-pub(super) async fn look(
-    stores: Stores,
-    cursor: Cursor,
-    compare: Vec<Channel>,
-    number: u64,
-    feed: Addr<Feed>,
-) {
+pub(super) async fn look(stores: Stores, question: Question, number: u64, feed: Addr<Feed>) {
     let begun = Instant::now();
-    let seen = match tokio::time::timeout(DEADLINE, see(stores, cursor, compare)).await {
+    let seen = match tokio::time::timeout(DEADLINE, see(stores, question)).await {
         Ok(seen) => seen,
         Err(_) => Err(Unavailable("the journal did not answer in time".into())),
     };
@@ -71,8 +77,7 @@ pub(super) async fn look(
 
 async fn see(
     Stores { journal, bars }: Stores,
-    cursor: Cursor,
-    compare: Vec<Channel>,
+    Question { cursor, compare, patience }: Question,
 ) -> Result<Seen, Unavailable> {
     let bars = match bars {
         // Who can't be asked now is asked by the next look: rooms need not wait for that.
@@ -92,7 +97,7 @@ async fn see(
         false => journal.heads(compare.clone()).await?,
     };
     if !changes.heads.is_empty() {
-        tokio::time::sleep(OTHER_WAYS_FIRST).await;
+        tokio::time::sleep(patience).await;
     }
     Ok(Seen { changes, compared: compare.into_iter().zip(stand).collect(), bars })
 }

@@ -25,7 +25,7 @@ use crate::{
 const PAGE: Range = Range { direction: Direction::After(0), limit: 1000, max_bytes: 1024 * 1024 };
 
 /// The longest pause before the journal is asked again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl Room {
     /// Asks the journal for what is missing, if anything is.

@@ -173,12 +173,13 @@ impl Part {
         self.line().map(drop)
     }
 
+    /// Tells it what will come, and waits until it knows: a message that it does not expect yet would not count.
     fn expect(&mut self, data: &str) -> Result<(), Failure> {
         let gone = |e| Failure(format!("a part of the clients is gone: {e}"));
-        match &mut self.input {
-            Some(input) => writeln!(input, "{data}").map_err(gone),
-            None => Ok(()),
+        if let Some(input) = &mut self.input {
+            writeln!(input, "{data}").map_err(gone)?;
         }
+        self.line().map(drop)
     }
 
     /// Ends it; what it has heard.
@@ -237,7 +238,10 @@ pub fn part_of_a_crowd(
     loop {
         swarm.turn(Duration::from_millis(50), &mut ear)?;
         match words.try_recv() {
-            Ok(data) => ear.expected = data,
+            Ok(data) => {
+                ear.expected = data;
+                say(&"expecting")?;
+            }
             Err(TryRecvError::Empty) => {}
             Err(TryRecvError::Disconnected) => break,
         }

@@ -1,8 +1,6 @@
 //! Where what the bridge brings goes.
 
-use std::{sync::Arc, time::Duration};
-
-use tokio::time::sleep;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     ids::{Channel, NodeId},
@@ -13,10 +11,6 @@ use crate::{
     },
     work::feed::FeedHandle,
 };
-
-/// Rooms that are told at a time to write down who is there, and how long they have for it.
-const ROOMS_AT_A_TIME: usize = 250;
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// The ears of this node.
 pub(super) struct NodeEars {
@@ -41,15 +35,12 @@ impl Ears for NodeEars {
         }
     }
 
-    /// A part of the rooms at a time: each has a line for each member to write.
-    fn census(&self) {
-        let house = self.house.clone();
-        actix_rt::spawn(async move {
-            for rooms in house.channels().chunks(ROOMS_AT_A_TIME) {
-                rooms.iter().for_each(|room| house.register(room));
-                sleep(PAUSE).await;
-            }
-        });
+    fn channels(&self) -> Vec<Channel> {
+        self.house.channels()
+    }
+
+    fn written(&self, channel: &Channel, clients: HashSet<String>) {
+        self.house.written(channel, clients);
     }
 
     fn beacon(&self, run: NodeId, shard: usize) {

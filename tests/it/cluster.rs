@@ -198,6 +198,22 @@ fn presence_is_of_all_nodes_and_survives_a_redis_that_forgets() {
 }
 
 #[test]
+fn who_left_while_redis_was_away_is_not_shown_when_it_is_back() {
+    let mut cluster = Cluster::on(&["appendonly yes", "appendfsync always"], 2, &[]);
+    let _ana = enter(&cluster, 0, "ana", "lobby:1");
+    let bo = enter(&cluster, 0, "bo", "lobby:1");
+    let cy = enter(&cluster, 0, "cy", "lobby:2");
+    until_present(&cluster, "lobby:1", &["ana", "bo"]);
+    until_present(&cluster, "lobby:2", &["cy"]);
+    cluster.redis.kill().expect("it dies");
+    drop((bo, cy));
+    let _dee = enter(&cluster, 1, "dee", "lobby:1");
+    cluster.redis.restart().expect("it comes back and has forgotten nothing");
+    until_present(&cluster, "lobby:1", &["ana", "dee"]);
+    until_present(&cluster, "lobby:2", &[]);
+}
+
+#[test]
 fn the_members_of_a_node_that_died_leave_once() {
     let mut cluster = Cluster::with(3, &[("CLUSTER__LEASE", "6s")]);
     let mut ana = enter(&cluster, 0, "ana", "lobby:1");

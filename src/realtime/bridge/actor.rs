@@ -205,7 +205,7 @@ impl Bridge {
         if is_due && (self.links.is_empty() || with.options.moves()) {
             self.look(ctx);
         }
-        self.count_members();
+        self.count_members(ctx);
         self.go_on(ctx);
         self.count();
     }

@@ -1,6 +1,7 @@
-//! Clearing up behind a run that died: its members leave, once, by the hand of one survivor.
+//! Looking through all that is written down: behind a run that died, whose members leave once, by the hand of one
+//! survivor; and for this run, when Redis may not know who is here, or still know who is not.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use actix::Addr;
 use futures_util::{StreamExt, stream};
@@ -41,6 +42,23 @@ impl Desk {
         if self.clear(dead).await.is_none() {
             self.ask(registry::arise(&self.names, dead)).await;
         }
+    }
+
+    /// Compares what is written down for this run with who is here, channel by channel. False if it could not be asked.
+    pub async fn census(self, me: NodeId) -> bool {
+        let Some(listed) = self.ask(registry::channels_of(&self.names, me)).await else {
+            return false;
+        };
+        let mut channels: HashSet<Channel> = self.ears.channels().into_iter().collect();
+        channels.extend(registry::names_in(listed).iter().map(|name| Channel::trusted(name)));
+        let written = |channel: Channel| async move {
+            let members = self.ask(registry::ask(&self.names, &channel)).await?;
+            let mine = registry::members(members).into_iter().filter(|entry| entry.run == me);
+            self.ears.written(&channel, mine.map(|entry| entry.info.client.clone()).collect());
+            Some(())
+        };
+        let asked = stream::iter(channels).map(&written).buffer_unordered(AT_A_TIME);
+        asked.fold(true, async |all, one| all && one.is_some()).await
     }
 
     async fn clear(&self, dead: NodeId) -> Option<()> {

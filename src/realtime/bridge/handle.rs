@@ -92,6 +92,11 @@ impl BridgeHandle {
         self.tell(Note::Leave { channel: channel.clone(), client: client.into() });
     }
 
+    /// Who is here has to be compared with what is written down, once more.
+    pub fn compare(&self) {
+        self.tell(Note::Shed);
+    }
+
     /// Nobody of this node is in the channel any more.
     pub fn empty(&self, channel: &Channel) {
         self.tell(Note::Empty(channel.clone()));

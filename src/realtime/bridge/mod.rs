@@ -4,7 +4,7 @@
 //! So nothing waits for Redis, and everything here may fail: a link to a server that breaks is made anew, and
 //! rooms are told that they may have missed something.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     ids::{Channel, NodeId},
@@ -55,6 +55,10 @@ pub trait Ears: Send + Sync + 'static {
     /// There are so many of those servers now.
     fn shards(&self, count: usize);
 
-    /// Redis does not know any more who is here: all members have to be [written down](BridgeHandle::enter) again.
-    fn census(&self);
+    /// Channels in which somebody of this node may be.
+    fn channels(&self) -> Vec<Channel>;
+
+    /// These clients of this node are written down as members of a channel. Who is here and not among them has to be
+    /// [written down](BridgeHandle::enter), who is among them and not here [struck out](BridgeHandle::leave).
+    fn written(&self, channel: &Channel, clients: HashSet<String>);
 }

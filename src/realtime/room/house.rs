@@ -273,9 +273,18 @@ impl House {
         Ok(PresenceStats { clients: present.len() as u32, users: users.len() as u32 })
     }
 
-    /// Redis may not know who is in the channel: the room writes it down again.
-    pub fn register(&self, channel: &Channel) {
-        self.tell(channel, Request::Register);
+    /// These clients are written down in Redis as members of the channel on this node: it is for the room to put
+    /// that right. Without a room nobody is here.
+    pub fn written(&self, channel: &Channel, clients: HashSet<String>) {
+        let Some(bridge) = self.bridge.as_ref() else { return };
+        match self.rooms.send_if_there(channel, Request::Written(clients)) {
+            Ok(()) => {}
+            Err(Absent::NotThere(Request::Written(gone))) => {
+                gone.iter().for_each(|client| bridge.leave(channel, client));
+            }
+            // Too full to hear it: all is compared again.
+            Err(_) => bridge.compare(),
+        }
     }
 
     /// How many connections are in the channel, whether they show up in presence or not.

@@ -1,6 +1,6 @@
 //! What a room is asked, and what it hears back from the journal.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use actix::Message;
 use tokio::sync::oneshot;
@@ -33,8 +33,8 @@ pub enum Request {
     Removed,
     /// Another node said something, or is known to have.
     Arrived(Arrived),
-    /// Write down who is here, for other nodes to see.
-    Register,
+    /// These clients are written down as members on this node, for other nodes to see.
+    Written(HashSet<String>),
     /// What other nodes say is heard from now on.
     Listening,
     /// Something of other nodes did not get through to this room.

@@ -20,8 +20,13 @@ impl Cluster {
 
     /// The same with more settings for each.
     pub fn with(count: usize, settings: &[(&str, &str)]) -> Self {
+        Self::on(&[], count, settings)
+    }
+
+    /// The same on a Redis with settings of its own.
+    pub fn on(redis: &[&str], count: usize, settings: &[(&str, &str)]) -> Self {
         let postgres = Postgres::start(&[]).expect("a PostgreSQL server");
-        let redis = Redis::start(&[]).expect("a Redis server");
+        let redis = Redis::start(redis).expect("a Redis server");
         let (database, bridge) = (postgres.url("postgres"), redis.url());
         let mut all = vec![("POSTGRES__URL", database.as_str()), ("REDIS__URL", bridge.as_str())];
         all.extend(settings);

@@ -63,14 +63,18 @@ pub(in crate::realtime::bridge) struct Who(pub Channel);
 struct Swept(Vec<NodeId>);
 
 impl Bridge {
-    /// If Redis does not know who is here, it is told anew, once it is there.
-    pub(super) fn count_members(&mut self) {
-        let Some(with) = &self.with else { return };
+    /// If Redis may not know who is here, or know who is not, all of it is compared, once it is there.
+    pub(super) fn count_members(&mut self, ctx: &mut Context<Self>) {
         let all_up = !self.links.is_empty() && self.links.iter().all(Link::is_up);
-        if self.is_census_due && all_up {
-            (self.is_census_due, self.is_written) = (false, false);
-            with.ears.census();
-        }
+        let Some(desk) = self.desk(ctx).filter(|_| self.is_census_due && all_up) else { return };
+        (self.is_census_due, self.is_written) = (false, false);
+        let (bridge, me) = (desk.bridge.clone(), self.me);
+        actix_rt::spawn(async move {
+            if !desk.census(me).await {
+                #[allow(clippy::disallowed_methods, reason = "one a census")]
+                bridge.do_send(Note::Shed);
+            }
+        });
     }
 
     /// Puts a command on its way to the server of its name. Not there: what is missing is written by a census.

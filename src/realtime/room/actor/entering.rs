@@ -1,6 +1,6 @@
 //! Entering and leaving.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use actix::Context;
 
@@ -150,11 +150,16 @@ impl Room {
         }
     }
 
-    /// Everybody who is here, since it may be unknown elsewhere.
-    pub(super) fn register(&self) {
+    /// Writes down who is here and was not, and strikes out who was and is not. What is on its way to Redis comes
+    /// before, so the last word is that of this room.
+    pub(super) fn written(&self, mut written: HashSet<String>) {
         for (info, announced) in self.people.shown() {
-            self.write_down(info, announced);
+            if !written.remove(&info.client) {
+                self.write_down(info, announced);
+            }
         }
+        let Some(bridge) = self.house.bridge() else { return };
+        written.iter().for_each(|gone| bridge.leave(&self.channel, gone));
     }
 
     fn announce_everywhere(&self, event: Event) {

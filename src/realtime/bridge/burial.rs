@@ -51,14 +51,18 @@ impl Desk {
         };
         let mut channels: HashSet<Channel> = self.ears.channels().into_iter().collect();
         channels.extend(registry::names_in(listed).iter().map(|name| Channel::trusted(name)));
-        let written = |channel: Channel| async move {
-            let members = self.ask(registry::ask(&self.names, &channel)).await?;
-            let mine = registry::members(members).into_iter().filter(|entry| entry.run == me);
-            self.ears.written(&channel, mine.map(|entry| entry.info.client.clone()).collect());
-            Some(())
-        };
-        let asked = stream::iter(channels).map(&written).buffer_unordered(AT_A_TIME);
-        asked.fold(true, async |all, one| all && one.is_some()).await
+        stream::iter(channels)
+            .map(|channel| self.compare(channel, me))
+            .buffer_unordered(AT_A_TIME)
+            .fold(true, async |all, one| all && one.is_some())
+            .await
+    }
+
+    async fn compare(&self, channel: Channel, me: NodeId) -> Option<()> {
+        let members = self.ask(registry::ask(&self.names, &channel)).await?;
+        let mine = registry::members(members).into_iter().filter(|entry| entry.run == me);
+        self.ears.written(&channel, mine.map(|entry| entry.info.client.clone()).collect());
+        Some(())
     }
 
     async fn clear(&self, dead: NodeId) -> Option<()> {

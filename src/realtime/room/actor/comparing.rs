@@ -25,6 +25,10 @@ impl Room {
     pub(super) fn recount(&mut self, census: &Census) {
         if self.people.recount(census.worker, census.number, &census.members) {
             self.compare_twice(census.worker);
+            // Who left while this was not known is still written down.
+            if let Some(bridge) = self.house.bridge() {
+                bridge.compare();
+            }
         }
     }
 

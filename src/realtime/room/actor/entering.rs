@@ -153,12 +153,16 @@ impl Room {
     /// Writes down who is here and was not, and strikes out who was and is not. What is on its way to Redis comes
     /// before, so the last word is that of this room.
     pub(super) fn written(&self, mut written: HashSet<String>) {
+        let Some(bridge) = self.house.bridge() else { return };
+        // After a fall it is not known yet who is here; when it is, all is compared again.
+        if self.people.counting().next().is_some() {
+            return;
+        }
         for (info, announced) in self.people.shown() {
             if !written.remove(&info.client) {
                 self.write_down(info, announced);
             }
         }
-        let Some(bridge) = self.house.bridge() else { return };
         written.iter().for_each(|gone| bridge.leave(&self.channel, gone));
     }
 

@@ -50,6 +50,12 @@ impl Ears for NodeEars {
         }
     }
 
+    fn nudged(&self) {
+        if let Some(feed) = &self.feed {
+            feed.nudged();
+        }
+    }
+
     fn shards(&self, count: usize) {
         if let Some(feed) = &self.feed {
             #[allow(clippy::disallowed_methods, reason = "once each time that the servers change")]

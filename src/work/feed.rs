@@ -10,20 +10,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::{
-    Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, SpawnHandle, Supervised,
-};
+use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, SpawnHandle, Supervised};
 
 use crate::{
     fail_point,
     ids::{Channel, NodeId},
-    protocol::Position,
     realtime::{
         barred::BarStore,
         bridge::Arrived,
         journal::{Changes, Cursor, HEADS_PAGE, Journal, writer::JournalHandle},
         namespace::Storage,
-        peers::{Bridge, Heard, Peers, Place, Shards},
+        peers::{Bridge, Peers, Place},
         session::{everywhere, host::Node},
     },
     supervisor,
@@ -34,6 +31,7 @@ mod asking;
 mod beating;
 mod cluster;
 mod handle;
+mod hearing;
 mod look;
 mod telling;
 mod words;
@@ -87,11 +85,15 @@ pub struct Feed {
     resting: Option<SpawnHandle>,
     /// The look under way began before something that has to be seen.
     looks_again: bool,
+    /// Somebody waits for what the next look finds.
+    hastens: bool,
     /// Counts beats, for the same reason.
     beats: u64,
     beating: bool,
     /// The one under way does not say what has to be said.
     beats_again: bool,
+    /// Another node waits for the next one.
+    is_awaited: bool,
     leaving: bool,
     failing: bool,
     followers: Vec<Follower>,
@@ -134,9 +136,11 @@ impl Feed {
             looked: None,
             resting: None,
             looks_again: false,
+            hastens: false,
             beats: 0,
             beating: false,
             beats_again: false,
+            is_awaited: false,
             leaving: false,
             failing: false,
             followers: Vec::new(),
@@ -160,9 +164,10 @@ impl Feed {
         let compare: Vec<_> = self.compares.iter().take(HEADS_PAGE).cloned().collect();
         let journal: Arc<dyn Journal> = self.journal.journal().clone();
         let stores = Stores { journal, bars };
+        let hastens = std::mem::take(&mut self.hastens);
         let patience = match self.cluster.outlook().bridge {
-            Bridge::Trusted => look::BRIDGE_FIRST,
-            Bridge::Absent | Bridge::Degraded(_) => look::COMMIT_FIRST,
+            Bridge::Trusted if !hastens => look::BRIDGE_FIRST,
+            _ => look::COMMIT_FIRST,
         };
         let question = Question { cursor: self.cursor.clone(), compare, patience };
         actix_rt::spawn(look::look(stores, question, self.looks, me));
@@ -176,6 +181,19 @@ impl Feed {
                 self.look(ctx.address());
             }
             None => self.looks_again = true,
+        }
+    }
+
+    /// The same, without waiting for the bridge to tell rooms first.
+    fn look_now(&mut self, ctx: &mut Context<Self>) {
+        self.hastens = true;
+        self.look_soon(ctx);
+    }
+
+    /// The other nodes need not wait for their next look to see what was noted here.
+    fn nudge(&self) {
+        if let Some(bridge) = self.node.house.bridge() {
+            bridge.nudge();
         }
     }
 
@@ -200,8 +218,11 @@ impl Feed {
         }
         fail_point!("feed.seen");
         let compared_now = compared.len();
-        for (channel, at) in heads.into_iter().chain(compared) {
-            self.notice(&channel, at);
+        for (channel, at) in heads {
+            self.node.house.arrived(&channel, Arrived::Committed(at, None));
+        }
+        for (channel, at) in compared {
+            self.node.house.stands(&channel, at);
         }
         self.compares.drain(..compared_now);
         let another = self.generation.as_ref().is_some_and(|before| *before != generation);
@@ -231,15 +252,12 @@ impl Feed {
         self.node.house.channels().into_iter().filter(durable).collect()
     }
 
-    fn notice(&self, channel: &Channel, at: Position) {
-        self.node.house.arrived(channel, Arrived::Committed(at, None));
-    }
-
     fn hear(&mut self, Note { run, word }: Note, now: Instant, me: &Addr<Self>) {
         match word {
             Word::Order(order) => {
                 order.carry_out(&self.node);
                 self.beats_again = true;
+                self.is_awaited |= run != self.peers.me();
             }
             Word::Question { number, pattern } if run != self.peers.me() => {
                 self.answer(run, number, pattern, me.clone());
@@ -326,37 +344,5 @@ impl Handler<Looked> for Feed {
         }
         let rest = pause.saturating_sub(begun.elapsed());
         self.resting = Some(ctx.run_later(rest, |feed, ctx| feed.look(ctx.address())));
-    }
-}
-
-impl Handler<Heard> for Feed {
-    type Result = ();
-
-    fn handle(&mut self, heard: Heard, _: &mut Self::Context) {
-        self.peers.heard(heard, Instant::now());
-    }
-}
-
-impl Handler<Shards> for Feed {
-    type Result = ();
-
-    fn handle(&mut self, shards: Shards, _: &mut Self::Context) {
-        self.peers.shards(shards, Instant::now());
-        self.publish(Instant::now());
-    }
-}
-
-/// What was said in that channel may not have come through the bridge: its room is compared with the journal. A
-/// thousand rooms are one question; if each of them read for itself, all would wait for the few connections that read.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Missed(Channel);
-
-impl Handler<Missed> for Feed {
-    type Result = ();
-
-    fn handle(&mut self, Missed(channel): Missed, ctx: &mut Self::Context) {
-        self.missed.insert(channel);
-        self.look_soon(ctx);
     }
 }

@@ -198,6 +198,19 @@ fn presence_is_of_all_nodes_and_survives_a_redis_that_forgets() {
 }
 
 #[test]
+fn an_order_does_not_wait_for_the_next_look() {
+    let cluster = Cluster::of(2);
+    let _bo = Client::connect(&cluster.nodes[1], "bo");
+    until_degraded(&cluster, false);
+    let begun = Instant::now();
+    for _ in 0..10 {
+        cluster.nodes[0].api("unsubscribe", &json!({ "user": "bo", "channel": "lobby:1" }));
+    }
+    // Looks come a second after one another.
+    assert!(begun.elapsed() < Duration::from_secs(5), "ten orders took {:?}", begun.elapsed());
+}
+
+#[test]
 fn who_left_while_redis_was_away_is_not_shown_when_it_is_back() {
     let mut cluster = Cluster::on(&["appendonly yes", "appendfsync always"], 2, &[]);
     let _ana = enter(&cluster, 0, "ana", "lobby:1");

@@ -8,7 +8,6 @@ use std::{
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, Supervised};
 use bytes::Bytes;
-use redis::{Cmd, cmd};
 
 mod presence;
 mod servers;
@@ -20,16 +19,13 @@ use super::{
     Arrived, Ears, envelope,
     handle::{Options, Place},
     interest::{Interest, LinkId, Wish, Word},
-    link::{Link, Spoken, Surroundings, Wished},
+    link::{Link, Spoken, Surroundings, Wished, publish},
     listener::Heard,
     names::Names,
 };
 use crate::{
     ids::{Channel, NodeId},
-    platform::{
-        metrics::Metrics,
-        redis_client::{self, slot},
-    },
+    platform::{metrics::Metrics, redis_client::slot},
 };
 
 /// How often it says that it lives, and looks whether others listen.
@@ -89,6 +85,11 @@ pub(super) struct Say {
     pub place: Place,
 }
 
+/// Other nodes shall look into the feed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Nudge;
+
 /// Something for other nodes, whatever else waits.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -96,13 +97,6 @@ pub(super) struct Tell(pub Channel, pub Arrived);
 
 /// What a command costs of which nobody counts the bytes.
 const SMALL: usize = 256;
-
-/// The command that says something to all who listen.
-fn publish(options: &redis_client::Options, name: &str, envelope: &[u8]) -> Cmd {
-    let mut command = cmd(if options.is_sharded() { "SPUBLISH" } else { "PUBLISH" });
-    command.arg(name).arg(envelope);
-    command
-}
 
 impl Bridge {
     pub fn new(options: Options, metrics: Arc<Metrics>) -> Self {
@@ -192,9 +186,7 @@ impl Bridge {
         }
         let Some(with) = &self.with else { return };
         for link in self.links.iter_mut().filter(|link| link.is_up()) {
-            let name = with.names.beacon(link.shard.slots.as_ref());
-            let beacon = envelope::beacon(with.me);
-            link.say(publish(&with.options, &name, &beacon), beacon.len(), None);
+            link.say_beacon(with, false);
             link.probe(with, ctx);
         }
         self.ticks += 1;
@@ -276,6 +268,19 @@ impl Handler<Unlisten> for Bridge {
 
     fn handle(&mut self, Unlisten(channel): Unlisten, ctx: &mut Self::Context) {
         self.interest.unlisten(&channel);
+        self.go_on(ctx);
+    }
+}
+
+impl Handler<Nudge> for Bridge {
+    type Result = ();
+
+    fn handle(&mut self, _: Nudge, ctx: &mut Self::Context) {
+        let Some(with) = &self.with else { return };
+        // All hear all servers, so one of them does.
+        if let Some(link) = self.links.iter_mut().find(|link| link.is_up()) {
+            link.say_beacon(with, true);
+        }
         self.go_on(ctx);
     }
 }

@@ -31,6 +31,9 @@ struct Envelope {
     /// Of who joined or left.
     #[prost(message, optional, tag = "6")]
     info: Option<Info>,
+    /// Of a sign of life: the feed holds something that somebody waits for.
+    #[prost(bool, tag = "7")]
+    look: bool,
 }
 
 const BEACON: u32 = 1;
@@ -75,8 +78,10 @@ pub(super) struct Info {
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Opened {
     Arrived(Arrived),
-    /// The sender lives.
-    Beacon,
+    /// The sender lives, and may want the feed to be read now.
+    Beacon {
+        look: bool,
+    },
     /// Of a kind that this version does not know, and without a place in the journal.
     Strange,
 }
@@ -104,8 +109,8 @@ pub(super) fn seal(from: NodeId, what: &Arrived) -> Bytes {
 }
 
 /// A sign of life.
-pub(super) fn beacon(from: NodeId) -> Bytes {
-    Envelope { kind: BEACON, ..envelope(from) }.encode_to_vec().into()
+pub(super) fn beacon(from: NodeId, look: bool) -> Bytes {
+    Envelope { kind: BEACON, look, ..envelope(from) }.encode_to_vec().into()
 }
 
 /// Opens an envelope. None if it is none.
@@ -120,7 +125,7 @@ pub(super) fn open(bytes: Bytes) -> Option<(NodeId, Opened)> {
         return Some((from, Opened::Arrived(Arrived::Committed(at, known))));
     }
     let opened = match (it.kind, publication, it.info) {
-        (BEACON, ..) => Opened::Beacon,
+        (BEACON, ..) => Opened::Beacon { look: it.look },
         (kind @ (PUBLICATION | KEPT_PUBLICATION), Some(publication), _) => {
             Opened::Arrived(Arrived::Said { publication, keep: kind == KEPT_PUBLICATION })
         }
@@ -218,7 +223,9 @@ mod tests {
             assert_eq!(open(seal(from, &what)), Some((from, Opened::Arrived(what))));
         }
         let from = NodeId::new();
-        assert_eq!(open(beacon(from)), Some((from, Opened::Beacon)));
+        for look in [false, true] {
+            assert_eq!(open(beacon(from, look)), Some((from, Opened::Beacon { look })));
+        }
     }
 
     #[test]

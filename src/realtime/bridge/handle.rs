@@ -97,6 +97,11 @@ impl BridgeHandle {
         self.tell(Note::Shed);
     }
 
+    /// Has the other nodes look into the feed now. One that does not hear it looks a little later.
+    pub fn nudge(&self) {
+        self.tell(actor::Nudge);
+    }
+
     /// Nobody of this node is in the channel any more.
     pub fn empty(&self, channel: &Channel) {
         self.tell(Note::Empty(channel.clone()));

@@ -8,6 +8,7 @@ use redis::{Cmd, Pipeline, PushInfo, PushKind, Value, aio::MultiplexedConnection
 use super::{
     Ears,
     actor::Bridge,
+    envelope,
     handle::Place,
     interest::{LinkId, Wish},
     listener::{Heard, Listener},
@@ -126,6 +127,13 @@ pub(super) struct LinkMarked {
 #[derive(Debug)]
 pub(super) struct Broken(pub String);
 
+/// The command that says something to all who listen.
+pub(super) fn publish(options: &Options, name: &str, envelope: &[u8]) -> Cmd {
+    let mut command = cmd(if options.is_sharded() { "SPUBLISH" } else { "PUBLISH" });
+    command.arg(name).arg(envelope);
+    command
+}
+
 impl Link {
     pub fn new(id: LinkId, shard: Shard, index: usize) -> Self {
         Self {
@@ -208,6 +216,13 @@ impl Link {
     /// Puts a command behind what waits.
     pub fn say(&mut self, command: Cmd, bytes: usize, place: Option<Place>) {
         self.waiting.push_back(Waiting { command, bytes, _place: place });
+    }
+
+    /// Puts a sign of life behind what waits.
+    pub fn say_beacon(&mut self, with: &Surroundings, look: bool) {
+        let name = with.names.beacon(self.shard.slots.as_ref());
+        let beacon = envelope::beacon(with.me, look);
+        self.say(publish(&with.options, &name, &beacon), beacon.len(), None);
     }
 
     /// Sends what waits, unless something is under way: then more gathers meanwhile.

@@ -62,9 +62,12 @@ impl Listener {
         };
         let channel = self.names.parse(&name);
         match (envelope::open(bytes.into()), channel) {
-            (Some((from, Opened::Beacon)), _) => {
+            (Some((from, Opened::Beacon { look })), _) => {
                 self.heard.now(from);
                 self.ears.beacon(from, self.index);
+                if look && from != self.me {
+                    self.ears.nudged();
+                }
             }
             (Some((from, _)), _) if from == self.me => {}
             (Some((_, Opened::Arrived(arrived))), Some(channel)) => {

@@ -52,6 +52,9 @@ pub trait Ears: Send + Sync + 'static {
     /// A run of a node, perhaps this one, was heard on one of the servers through which channels go.
     fn beacon(&self, from: NodeId, shard: usize);
 
+    /// Another node has written something into the feed that somebody waits for.
+    fn nudged(&self);
+
     /// There are so many of those servers now.
     fn shards(&self, count: usize);
 

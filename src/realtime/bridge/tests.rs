@@ -30,6 +30,7 @@ enum Heard {
     Missed(Channel),
     Beacon(NodeId, usize),
     Shards(usize),
+    Nudged,
 }
 
 #[derive(Default)]
@@ -93,6 +94,9 @@ impl Ears for Recorder {
     }
     fn shards(&self, count: usize) {
         self.push(Heard::Shards(count));
+    }
+    fn nudged(&self) {
+        self.push(Heard::Nudged);
     }
     fn channels(&self) -> Vec<Channel> {
         Vec::new()

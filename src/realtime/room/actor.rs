@@ -159,6 +159,7 @@ impl Handler<Request> for Room {
             Request::Census(census) => self.recount(&census),
             Request::Removed => self.flow.removed(),
             Request::Arrived(arrived) => self.arrived(arrived, ctx),
+            Request::Stands(at) => self.stands(at, ctx),
             Request::Written(clients) => self.written(clients),
             Request::Listening => self.listening(ctx),
             Request::Missed => self.missed(ctx),

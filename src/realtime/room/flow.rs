@@ -137,9 +137,22 @@ impl<C> Flow<C> {
         self.follow(verdict, now);
     }
 
-    /// Whether nothing at or above this position was heard of yet.
+    /// Where the journal says that the channel stands. If that is another history, no page is needed: nobody who is
+    /// here has a place in it.
+    pub fn stand(&mut self, at: Position, now: Instant) {
+        let knows_other = self.door.at().is_some_and(|mine| mine.epoch != at.epoch);
+        if !knows_other || self.reading || self.hearing != Hearing::Yes {
+            return self.arrive(&at, None, now);
+        }
+        let page = Page { epoch: at.epoch, top: at.offset, publications: Vec::new() };
+        let verdict = self.door.page(&page, None);
+        self.follow(verdict, now);
+        self.attend();
+    }
+
+    /// Whether nothing at or above this position was heard of yet, though the room listens and knew where it stood.
     pub fn is_news(&self, at: &Position) -> bool {
-        self.door.is_news(at)
+        self.hearing == Hearing::Yes && self.door.at().is_some() && self.door.is_news(at)
     }
 
     /// Something may have been committed of which nobody tells.

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     ids::Channel,
     platform::metrics::Metrics,
-    protocol::{Refusal, reply::PresenceResult},
+    protocol::{Position, Refusal, reply::PresenceResult},
     realtime::{
         bridge::{Arrived, BridgeHandle},
         directory::{Absent, Directory, Full, Life},
@@ -186,8 +186,15 @@ impl House {
         }
     }
 
+    /// Where a channel stands, by the journal. Nothing to do if it has no room here.
+    pub fn stands(&self, channel: &Channel, at: Position) {
+        if let Err(Absent::Full(_)) = self.rooms.send_if_there(channel, Request::Stands(at)) {
+            self.missed(channel);
+        }
+    }
+
     /// The way to other nodes.
-    pub(super) fn bridge(&self) -> Option<&BridgeHandle> {
+    pub fn bridge(&self) -> Option<&BridgeHandle> {
         self.bridge.as_ref()
     }
 

@@ -33,6 +33,8 @@ pub enum Request {
     Removed,
     /// Another node said something, or is known to have.
     Arrived(Arrived),
+    /// Where the channel stands, by the journal.
+    Stands(Position),
     /// These clients are written down as members on this node, for other nodes to see.
     Written(HashSet<String>),
     /// What other nodes say is heard from now on.

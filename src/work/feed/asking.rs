@@ -230,7 +230,8 @@ impl Handler<Noted> for Feed {
                 if let Some(it) = self.asked.under_way.get_mut(&number) {
                     it.place = Some(Place { writer, seq });
                 }
-                self.look_soon(ctx);
+                self.nudge();
+                self.look_now(ctx);
             }
             Err(why) => {
                 log::warn!("something for all nodes could not be noted: {why:?}");
@@ -247,5 +248,6 @@ impl Handler<Answered> for Feed {
 
     fn handle(&mut self, _: Answered, _: &mut Context<Self>) {
         self.asked.answering = self.asked.answering.saturating_sub(1);
+        self.nudge();
     }
 }

@@ -16,6 +16,8 @@ use crate::realtime::journal::{AppendError, writer};
 #[rtype(result = "()")]
 pub(super) struct Beaten {
     number: u64,
+    /// It tells somebody that something was done.
+    is_awaited: bool,
     result: Result<writer::Place, AppendError>,
 }
 
@@ -34,13 +36,14 @@ impl Feed {
             return;
         }
         self.beats += 1;
+        let is_awaited = std::mem::take(&mut self.is_awaited);
         let beat = self.peers.say(self.about.now(&self.node), Instant::now());
         let note = Note { run: self.peers.me(), word: Word::Beat(beat) }.encode();
         let (journal, number) = (self.journal.clone(), self.beats);
         actix_rt::spawn(async move {
             let result = journal.note(note).await;
             #[allow(clippy::disallowed_methods, reason = "one beat at a time")]
-            me.do_send(Beaten { number, result });
+            me.do_send(Beaten { number, is_awaited, result });
         });
     }
 }
@@ -48,7 +51,7 @@ impl Feed {
 impl Handler<Beaten> for Feed {
     type Result = ();
 
-    fn handle(&mut self, Beaten { number, result }: Beaten, ctx: &mut Self::Context) {
+    fn handle(&mut self, Beaten { number, is_awaited, result }: Beaten, ctx: &mut Self::Context) {
         if number != self.beats {
             return;
         }
@@ -57,6 +60,9 @@ impl Handler<Beaten> for Feed {
             Ok((writer, _)) => {
                 self.peers.writes(writer);
                 self.cluster.has_committed(Instant::now());
+                if is_awaited {
+                    self.nudge();
+                }
             }
             Err(AppendError::Refused(why) | AppendError::Unknown(why)) => self.failed(&why),
         }

@@ -6,7 +6,13 @@ use actix::{Addr, Recipient};
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Cluster, Feed, Missed, asking::Ask, beating::Leave, telling::Follow};
+use super::{
+    Cluster, Feed,
+    asking::Ask,
+    beating::Leave,
+    hearing::{Missed, Nudged},
+    telling::Follow,
+};
 use crate::{
     ids::Channel,
     realtime::{
@@ -52,6 +58,11 @@ impl FeedHandle {
             reason = "one a channel each time that a link is made anew"
         )]
         self.feed.do_send(Missed(channel.clone()));
+    }
+
+    /// Another node has written something that it waits for. A full mailbox holds a reason to look already.
+    pub fn nudged(&self) {
+        let _ = self.feed.try_send(Nudged);
     }
 
     /// Tells `follower` who lives: now, and after each change. Each death is told once.

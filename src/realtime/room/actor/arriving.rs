@@ -46,6 +46,18 @@ impl Room {
         self.go_on(ctx);
     }
 
+    /// The journal was asked where many channels stand, this one among them.
+    pub(super) fn stands(&mut self, at: Position, ctx: &mut Context<Self>) {
+        if self.rules.storage != Storage::Durable {
+            return;
+        }
+        if self.flow.is_news(&at) {
+            self.house.metrics.learned_from_feed_total.inc();
+        }
+        self.flow.stand(at, Instant::now());
+        self.go_on(ctx);
+    }
+
     /// A history in memory is this node's own: it is numbered as it is heard here.
     fn keep(&mut self, publication: Arc<Publication>) {
         let Some(journal) = self.journal() else { return };

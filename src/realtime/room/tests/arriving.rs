@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    fake::Word::Said,
-    stage::{Stage, said},
+    fake::Word::{Behind, Entered, Said},
+    stage::{Reads, Stage, said},
 };
 use crate::{
     protocol::{Position, Publication},
@@ -43,6 +43,29 @@ async fn what_overtook_its_predecessor_waits_for_it() {
     stage.house.arrived(&stage.channel, Arrived::Committed(second, Some(publication)));
     assert_eq!(member.ear.next().await, Said(1));
     assert_eq!(member.ear.next().await, Said(2));
+}
+
+#[actix::test]
+async fn where_a_room_stands_in_another_history_is_told_to_its_members_without_another_read() {
+    let stage = Stage::new();
+    let mut member = stage.member(0).await;
+    elsewhere(&stage).await;
+    stage.house.missed(&stage.channel);
+    assert_eq!(member.ear.next().await, Said(1));
+    stage.journal.begin_anew();
+    elsewhere(&stage).await;
+    let second = elsewhere(&stage).await;
+    stage.journal.reads(Reads::Fail);
+    stage.house.stands(&stage.channel, second.clone());
+    assert_eq!(member.ear.next().await, Behind);
+    // It goes on from there.
+    stage.journal.reads(Reads::Answer);
+    let mut visitor = stage.visitor(1);
+    stage.subscribe(&mut visitor, Some(second));
+    assert!(matches!(visitor.ear.next().await, Entered { offset: 2, .. }));
+    let third = elsewhere(&stage).await;
+    stage.house.stands(&stage.channel, third);
+    assert_eq!(visitor.ear.next().await, Said(3));
 }
 
 #[actix::test]

@@ -9,6 +9,7 @@ use std::{
 use actix::{Actor, AsyncContext, Context, Handler, Message, Supervised};
 use bytes::Bytes;
 
+mod counting;
 mod presence;
 mod servers;
 

@@ -10,6 +10,7 @@ use actix::{Addr, ArbiterHandle, Recipient};
 use super::{
     Arrived, Ears,
     actor::{self, Bridge, Note},
+    counting::{Charge, Charged, Crowd},
     envelope,
     registry::Entry,
 };
@@ -110,6 +111,17 @@ impl BridgeHandle {
     /// Who is in a channel on other nodes. None if that can't be known now.
     pub async fn who(&self, channel: &Channel) -> Option<Vec<Entry>> {
         self.bridge.send(actor::Who(channel.clone())).await.ok().flatten()
+    }
+
+    /// Charges what was taken from a bucket that all nodes share; what it owes then. None if that can't be known now,
+    /// within the deadline of Redis' answers.
+    pub async fn charge(&self, charge: Charge) -> Option<Charged> {
+        self.bridge.send(charge).await.ok().flatten()
+    }
+
+    /// Tells how many connections a user has here, and asks whether one more may come. None if that can't be known now.
+    pub async fn crowd(&self, crowd: Crowd) -> Option<bool> {
+        self.bridge.send(crowd).await.ok().flatten()
     }
 
     /// Where it is told who lives.

@@ -1,7 +1,7 @@
 //! What one server of Redis says unasked: messages and signs of life of other nodes.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -29,6 +29,12 @@ impl Heard {
         if heard.insert(run, now).is_none() {
             heard.retain(|_, at| now.duration_since(*at) < FORGOTTEN_AFTER);
         }
+    }
+
+    /// The runs that were heard so short a while ago.
+    pub fn lately(&self, time: Duration) -> HashSet<NodeId> {
+        let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.iter().filter(|(_, at)| at.elapsed() < time).map(|(run, _)| *run).collect()
     }
 
     /// Whether a run was heard so short a while ago.

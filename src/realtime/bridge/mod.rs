@@ -13,6 +13,7 @@ use crate::{
 
 mod actor;
 mod burial;
+mod counting;
 mod envelope;
 mod handle;
 mod interest;
@@ -23,6 +24,7 @@ mod registry;
 #[cfg(test)]
 mod tests;
 
+pub use counting::{COUNT_HOLDS, Charge, Charged, Crowd};
 pub use handle::{BridgeHandle, Options};
 pub use registry::Entry;
 

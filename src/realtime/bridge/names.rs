@@ -38,6 +38,16 @@ impl Names {
         format!("{}:r:{run}", self.prefix)
     }
 
+    /// What a user has taken of a limit.
+    pub fn bucket(&self, what: &str, user: &str) -> String {
+        format!("{}:b:{what}:{user}", self.prefix)
+    }
+
+    /// How many connections a user has, by run.
+    pub fn crowd(&self, user: &str) -> String {
+        format!("{}:u:{user}", self.prefix)
+    }
+
     /// Which runs have members.
     pub fn runs(&self) -> String {
         format!("{}:runs", self.prefix)

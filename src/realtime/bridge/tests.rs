@@ -1,5 +1,7 @@
 //! The bridge against real servers: alone, watched by sentinels, as a cluster.
 
+mod counting;
+
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex},
@@ -262,10 +264,12 @@ async fn an_envelope_of_another_version_makes_the_room_look() {
 #[actix::test]
 async fn a_user_with_few_rights_and_a_password_is_enough() {
     let user = "user ana on >hunter2 resetchannels &test:* resetkeys ~test:* -@all \
-                +@connection +@pubsub +@hash +@set +set +get +del";
+                +@connection +@pubsub +@hash +@set +set +get +del +eval +time +expire";
     let redis = Redis::start(&[user, "user default off"]).unwrap();
     let url = redis.url().replace("redis://", "redis://ana:hunter2@");
-    two(&url).await;
+    let (ana, _bo) = two(&url).await;
+    assert!(ana.bridge.charge(counting::charge("bo", 1)).await.is_some());
+    assert_eq!(ana.bridge.crowd(counting::crowd("bo", 0, Some(1))).await, Some(true));
 }
 
 #[actix::test]

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A run whose name was heard so short a while ago lives, whether the feed knows it yet or not.
-const LIVES: Duration = Duration::from_secs(5);
+pub(super) const LIVES: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether a run has left something behind: in ticks. The first time soon after the start.
 pub(super) const SWEEP: u64 = 600;
@@ -106,6 +106,15 @@ impl Bridge {
         });
     }
 
+    /// Asks the server of a name, if it is known.
+    pub(super) fn ask(
+        &self,
+        errand: Errand,
+    ) -> Option<impl Future<Output = Option<Value>> + use<>> {
+        let link = self.server(&errand.key).and_then(|at| self.links.get(at))?;
+        Some(link.ask(errand.command))
+    }
+
     pub(super) fn lives(&self, run: NodeId) -> bool {
         let is_heard = |with: &Surroundings| with.heard.within(run, LIVES);
         run == self.me || self.live.contains(&run) || self.with.as_ref().is_some_and(is_heard)
@@ -143,8 +152,7 @@ impl Handler<Ask> for Bridge {
     type Result = ResponseFuture<Option<Value>>;
 
     fn handle(&mut self, Ask(errand): Ask, _: &mut Self::Context) -> Self::Result {
-        let link = self.server(&errand.key).and_then(|at| self.links.get(at));
-        let asked = link.map(|link| link.ask(errand.command));
+        let asked = self.ask(errand);
         Box::pin(async move { asked?.await })
     }
 }

@@ -41,6 +41,7 @@ use crate::{
             writer::{JournalHandle, Observer},
         },
         namespace::{Namespaces, Storage},
+        rates::Rates,
         room::{
             self,
             house::{House, Journals, Rules, Worker},
@@ -175,6 +176,7 @@ impl Parts {
             connections: Verifier::new(&client.token).map_err(bad_keys)?,
             subscriptions: Verifier::new(settings.subscription_token_keys()).map_err(bad_keys)?,
             users: Users::new(client.user_connection_limit),
+            rates: Rates::new(&client.rate_limit, bridge.clone(), metrics.clone()),
             namespaces,
             barred: Barred::default(),
             house,

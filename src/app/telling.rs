@@ -30,10 +30,11 @@ pub(super) async fn tell(host: std::rc::Rc<Host>, pulse: Pulse) {
     }
 }
 
-/// How many rooms and users are awake, and which actors have fallen since the last time.
+/// How many rooms and users are awake, who need not be remembered, and which actors have fallen since the last time.
 fn tell_of_actors(node: &Node, told: &mut BTreeMap<&'static str, u64>) {
     let metrics = &node.metrics;
     metrics.rooms.set(node.house.rooms() as i64);
+    node.rates.sweep();
     metrics.users.set(node.users.len() as i64);
     metrics.mailbox_depth.of("room").observe(node.house.waiting() as f64);
     metrics.mailbox_depth.of("user").observe(node.users.waiting() as f64);

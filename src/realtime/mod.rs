@@ -6,5 +6,6 @@ pub mod directory;
 pub mod journal;
 pub mod namespace;
 pub mod peers;
+pub mod rates;
 pub mod room;
 pub mod session;

@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["protocol"],
     &["realtime::peers"],
     &["realtime::journal", "realtime::directory", "realtime::bridge"],
-    &["realtime::namespace", "realtime::barred"],
+    &["realtime::namespace", "realtime::barred", "realtime::rates"],
     &["realtime::room"],
     &["realtime::session"],
     &["work", "edge"],

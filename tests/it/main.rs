@@ -30,6 +30,7 @@ mod orders;
 #[cfg(feature = "failpoints")]
 mod panics;
 mod postgres;
+mod rate_limits;
 mod recovery;
 mod rolling;
 mod sizes;

@@ -61,7 +61,7 @@ fn frames_that_declare_a_gibibyte_cost_nothing() {
 
 #[test]
 fn ten_thousand_subscriptions_stop_at_the_limit() {
-    let node = Node::start();
+    let node = Node::with(&[("CLIENT__RATE_LIMIT__DEVICE_COMMAND_BURST", "20000")]);
     let mut client = Client::connect(&node, "ana");
     let allowed = 128;
     for n in 0..allowed {

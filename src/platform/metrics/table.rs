@@ -22,6 +22,10 @@ const RESTARTED: Label = Label::Fixed(
 /// Actors that messages may pile up in.
 const BUSY: Label = Label::Fixed("actor", &["room", "hub", "user", "journal_writer"]);
 
+/// Limits that a user or a device may meet, as the settings call them.
+const LIMITS: &[&str] =
+    &["user_connect", "user_command", "user_publish", "device_command", "device_publish"];
+
 /// The values of labels that are known only when the node starts.
 #[derive(Clone, Debug, Default)]
 pub struct Labels {
@@ -131,6 +135,10 @@ metrics! {
     mailbox_depth: Histograms(BUSY, COUNTS), "Messages that wait for an actor, looked at four times a second.";
     event_loop_lag_seconds: Histograms(Label::Workers, SECONDS), "How late a timer was served, by worker thread.";
     refused_total: Counters(Label::Refusals), "Commands and API calls refused, by code.";
+    rate_limited_total: Counters(Label::Fixed("limit", LIMITS)),
+        "Connects, commands and publishes refused since a user or a device made too many: `client.rate_limit`.";
+    rate_limit_charges_total: Counters(Label::Fixed("outcome", &["answered", "unanswered"])),
+        "What users took of their limits here, told to the other nodes through Redis; unanswered: this node went on by what it knew.";
     closed_total: Counters(Label::Closes), "Connections closed by the server, by code.";
     recovered_total: Counters(Label::Fixed("outcome", &["whole", "not_recovered", "unknown"])),
         "Subscribes that asked to recover: got all that they missed, were told that they can't, or were told to try again.";

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     kinds::{Size, show_duration},
+    rate_limit::RateLimit,
     section::{Wrong, section},
     token::{SubscriptionToken, Token},
 };
@@ -69,6 +70,8 @@ section! {
         pub disallow_anonymous_connection_tokens: bool = false,
         /// Subscribes each user to a channel of their own when they connect.
         pub subscribe_to_user_personal_channel: PersonalChannel = PersonalChannel::default(),
+        /// How often users and their devices may do what they do.
+        pub rate_limit: RateLimit = RateLimit::default(),
         /// Keys that connection tokens are signed with.
         pub token: Token = Token::default(),
         /// Keys that subscription tokens are signed with, if other than those.

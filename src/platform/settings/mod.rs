@@ -14,6 +14,7 @@ mod postgres;
 mod print;
 mod problem;
 mod process;
+mod rate_limit;
 mod redis;
 mod section;
 mod token;
@@ -33,6 +34,7 @@ pub use postgres::Postgres;
 pub use print::{default_file, effective};
 pub use problem::{BadSettings, Origin, Problem};
 pub use process::{Log, Shutdown};
+pub use rate_limit::RateLimit;
 pub use redis::Redis;
 pub use token::{SubscriptionToken, Token};
 

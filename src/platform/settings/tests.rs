@@ -161,6 +161,16 @@ fn what_does_not_fit_together_is_told_with_both_names() {
         ("FANFARE_CLIENT__PUBLISH_WINDOW", "0", "client.publish_window: expected 1 or more"),
         ("FANFARE_CLIENT__RECOVERY_MAX_SIZE", "1MiB", "client.recovery_max_size: expected less"),
         ("FANFARE_CLIENT__RECOVERY_BUDGET", "1KiB", "client.recovery_budget: expected at least"),
+        (
+            "FANFARE_CLIENT__RATE_LIMIT__USER_CONNECT_BURST",
+            "0",
+            "client.rate_limit.user_connect_burst: expected from 1 to 1000000000, got 0",
+        ),
+        (
+            "FANFARE_CLIENT__RATE_LIMIT__DEVICE_PUBLISH_RATE",
+            "1000000001",
+            "client.rate_limit.device_publish_rate: expected at most 1000000000",
+        ),
         ("FANFARE_CLIENT__QUEUES_MAX_SIZE", "1KiB", "client.queues_max_size: expected at least"),
         (
             "FANFARE_HTTP_SERVER__TRUSTED_PROXIES",

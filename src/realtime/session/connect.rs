@@ -112,6 +112,8 @@ impl Connection {
         ctx: &mut Ctx,
     ) -> Result<(), No> {
         let node = self.host.node.clone();
+        // A close and no refusal: the socket is free at once, and clients come back later and later all the same.
+        node.rates.connect(&claims.user).map_err(|_| No::Close(Close::TOO_MANY_REQUESTS))?;
         let ttl = self.live_until(claims.lifetime).map_err(No::Refuse)?;
         let grants = self.grants(&claims, &request)?;
         let client = ClientId::new();
@@ -135,6 +137,7 @@ impl Connection {
             token_subs: claims.subs.into_keys().collect(),
             papers: claims.papers,
             window: Window::default(),
+            device: Default::default(),
             busy: None,
             count: 0,
         };

@@ -28,6 +28,7 @@ use crate::{
     protocol::{ClientInfo, Close, Command, Commands, Request},
     realtime::{
         journal::{AppendError, Appended},
+        rates::Device,
         room::{
             request::Leave,
             seat::{Notice, Seat, SubscriptionNumber},
@@ -85,6 +86,8 @@ pub(super) struct Open {
     /// What its token showed of itself.
     pub papers: Papers,
     pub window: Window,
+    /// What it has taken of its limits.
+    pub device: Device,
     /// The command that is under way, if it is no publish.
     pub busy: Option<Busy>,
     /// Counts subscriptions and commands under way.

@@ -19,6 +19,7 @@ use crate::{
     realtime::{
         barred::Barred,
         namespace::Namespaces,
+        rates::Rates,
         room::{house::House, roster::Roster},
     },
 };
@@ -35,6 +36,8 @@ pub struct Node {
     pub barred: Barred,
     pub house: Arc<House>,
     pub users: Arc<Users>,
+    /// How often users and devices may do what they do.
+    pub rates: Arc<Rates>,
     pub metrics: Arc<Metrics>,
     /// Recovered bytes that wait for sockets, all connections together.
     pub recovering: AtomicUsize,

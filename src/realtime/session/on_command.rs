@@ -15,6 +15,9 @@ impl Connection {
         if id == 0 && !matches!(request, Request::Send { .. }) {
             return self.pong(ctx);
         }
+        if !self.is_within_limits(id, &request, ctx) {
+            return;
+        }
         match request {
             Request::Pong => self.pong(ctx),
             Request::Publish { channel, data } => self.publish(id, &channel, data, ctx),

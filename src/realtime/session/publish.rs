@@ -121,7 +121,7 @@ impl Connection {
     }
 
     /// Something that has its outcome at once keeps its place among those under way.
-    fn settle(&mut self, id: u32, outcome: Result<Outcome, Refusal>, ctx: &mut Ctx) {
+    pub(super) fn settle(&mut self, id: u32, outcome: Result<Outcome, Refusal>, ctx: &mut Ctx) {
         let Stage::Open(open) = &mut self.stage else { return };
         let number = open.window.begin(id);
         self.finish(number, outcome.unwrap_or_else(Outcome::Refused), ctx);

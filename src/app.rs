@@ -50,6 +50,7 @@ use crate::{
         },
         session::{
             self, Accepted,
+            elsewhere::Elsewhere,
             host::{Host, Node},
             user::Users,
         },
@@ -172,10 +173,11 @@ impl Parts {
         let limits =
             Limits { connections: client.connection_limit, handshakes: client.handshake_limit };
         let gate = Gate::new(limits, metrics.clone());
+        let elsewhere = bridge.clone().map(|bridge| Elsewhere::new(bridge, metrics.clone()));
         let node = Arc::new(Node {
             connections: Verifier::new(&client.token).map_err(bad_keys)?,
             subscriptions: Verifier::new(settings.subscription_token_keys()).map_err(bad_keys)?,
-            users: Users::new(client.user_connection_limit),
+            users: Users::new(client.user_connection_limit, elsewhere),
             rates: Rates::new(&client.rate_limit, bridge.clone(), metrics.clone()),
             namespaces,
             barred: Barred::default(),
@@ -202,6 +204,7 @@ impl Parts {
         let mut signals = Signals::listen().map_err(Failed::to("listen for signals"))?;
         // Before any room is opened: what is committed from here on is in the feed, what was before in the journal.
         self.meet().await?;
+        actix::spawn(self.node.users.clone().keep_counting());
         let draining = Arc::new(AtomicBool::new(false));
         let operator = match listeners.operator {
             None => None,

@@ -240,3 +240,33 @@ fn without_redis_nobody_is_refused_who_is_within_the_limit_of_the_node() {
     until("it is counted", DEADLINE, || series(&cluster.nodes[1], unanswered).filter(|n| *n > 0.0));
     cluster.redis.restart().expect("it comes back");
 }
+
+#[test]
+fn a_user_has_so_many_connections_on_all_nodes_and_in_doubt_one_more() {
+    let mut cluster = two(&[("CLIENT__USER_CONNECTION_LIMIT", "2")]);
+    let [here, there] = &cluster.nodes[..] else { panic!("two nodes") };
+    let _phone = Client::connect(here, "ana");
+    let laptop = Client::connect(there, "ana");
+    for node in [here, there] {
+        refused_with(3504, connect(node, "ana"));
+        assert!(connect(node, "bo").is_ok());
+    }
+    drop(laptop);
+    let _tablet = until("there is room again", DEADLINE, || connect(here, "ana").ok());
+    refused_with(3504, connect(there, "ana"));
+    cluster.redis.kill().expect("it dies");
+    let [here, there] = &cluster.nodes[..] else { panic!("two nodes") };
+    refused_with(3504, connect(here, "ana"));
+    assert!(connect(there, "ana").is_ok(), "its own connections are few enough");
+    assert!(series(there, "fanfare_user_connections_unsure_total") >= Some(1.0));
+}
+
+#[test]
+fn connections_of_a_node_that_was_killed_do_not_count_after_its_lease() {
+    let mut cluster = two(&[("CLIENT__USER_CONNECTION_LIMIT", "1"), ("CLUSTER__LEASE", "6s")]);
+    let _phone = Client::connect(&cluster.nodes[0], "ana");
+    refused_with(3504, connect(&cluster.nodes[1], "ana"));
+    cluster.nodes[0].kill();
+    refused_with(3504, connect(&cluster.nodes[1], "ana"));
+    until("ana may come in", Duration::from_secs(30), || connect(&cluster.nodes[1], "ana").ok());
+}

@@ -139,6 +139,7 @@ metrics! {
         "Connects, commands and publishes refused since a user or a device made too many: `client.rate_limit`.";
     rate_limit_charges_total: Counters(Label::Fixed("outcome", &["answered", "unanswered"])),
         "What users took of their limits here, told to the other nodes through Redis; unanswered: this node went on by what it knew.";
+    user_connections_unsure_total: Counter, "Connections let in though Redis did not say how many their users have: `client.user_connection_limit`.";
     closed_total: Counters(Label::Closes), "Connections closed by the server, by code.";
     recovered_total: Counters(Label::Fixed("outcome", &["whole", "not_recovered", "unknown"])),
         "Subscribes that asked to recover: got all that they missed, were told that they can't, or were told to try again.";

@@ -48,7 +48,9 @@ section! {
         pub command_timeout: Duration = Duration::from_secs(4),
         /// Subscriptions of one connection, at most.
         pub channel_limit: usize = 128,
-        /// Connections of one user on this node, at most. 0: any number. Past it: 3504.
+        /// Connections of one user at most, on all nodes together while there is Redis, on each node
+        /// without. 0: any number. Past it: 3504, after which clients stay away; so only those count that
+        /// have answered their last ping, on nodes that live. Connections without a user do not count.
         pub user_connection_limit: usize = 0,
         /// Connections in all, at most. 0: as many as the limit of open files leaves room for.
         /// Past it: HTTP 503.

@@ -163,11 +163,16 @@ impl Connection {
             Some(answer) => {
                 let answer = answer.into_actor(self).map(|may, connection, ctx| {
                     let Stage::Connecting(connecting) = &mut connection.stage else { return };
-                    if may == Ok(true) {
-                        connecting.may_come = true;
-                        connection.come_in_if_complete(ctx);
-                    } else {
-                        connection.close(Close::CONNECTION_LIMIT, ctx);
+                    match may {
+                        Ok(true) => {
+                            connecting.may_come = true;
+                            connection.come_in_if_complete(ctx);
+                        }
+                        Ok(false) => connection.close(Close::CONNECTION_LIMIT, ctx),
+                        // The user's actor fell. 3504 would keep the client away for ever.
+                        Err(_) => connection.cancel_connect(
+                            Refusal::INTERNAL.because("nobody knows yet; try again"),
+                        ),
                     }
                 });
                 ctx.spawn(answer);

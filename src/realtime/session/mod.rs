@@ -28,6 +28,7 @@ mod queues;
 mod window;
 
 pub mod act;
+pub mod elsewhere;
 pub mod everywhere;
 pub mod host;
 pub mod user;

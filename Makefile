@@ -48,9 +48,9 @@ format: ## Is the code formatted?
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 
 .PHONY: lint
-lint: ## clippy, warnings are errors
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+lint: ## clippy, warnings are errors: in all that is tested, and in what people run
 	$(CARGO) clippy --locked --all-targets --all-features -- -D warnings
+	$(CARGO) clippy --locked --lib --bins -- -D warnings
 
 .PHONY: rust
 rust: ## Unit, contract, architecture and integration tests

@@ -8,7 +8,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_fanfare");
 
 /// Three nodes, their servers, their clients and the other tests share this machine, and nothing is optimised. It is time
 /// that is allowed, no loss.
-const SLACK: &str = "8";
+const SLACK: &str = "2";
 
 /// Runs `load chaos` to its end: whether it was content, its JSON object and what it said beside it.
 fn chaos(arguments: &[&str]) -> (bool, Value, String) {

@@ -13,6 +13,10 @@ pub enum Kind {
     NodeCommitted,
     /// A node aborts when its room has the commit and the bridge has not.
     NodeHandedOver,
+    /// A node aborts when it is about to tell the bridge what was committed.
+    NodeBeforeBridge,
+    /// A node aborts when Redis has what it said, and the next of it waits.
+    NodeSent,
     /// A node stands still for half a lease.
     NodePauseShort,
     /// A node stands still for a lease and a half: others take it for dead.
@@ -67,6 +71,8 @@ pub const ALL: &[Kind] = &[
     Kind::NodeKill,
     Kind::NodeCommitted,
     Kind::NodeHandedOver,
+    Kind::NodeBeforeBridge,
+    Kind::NodeSent,
     Kind::NodePauseShort,
     Kind::NodePauseLong,
     Kind::NodeTerm,
@@ -96,6 +102,8 @@ impl Kind {
             Self::NodeKill => "node-kill",
             Self::NodeCommitted => "node-committed",
             Self::NodeHandedOver => "node-handed-over",
+            Self::NodeBeforeBridge => "node-before-bridge",
+            Self::NodeSent => "node-sent",
             Self::NodePauseShort => "node-pause-short",
             Self::NodePauseLong => "node-pause-long",
             Self::NodeTerm => "node-term",
@@ -140,12 +148,19 @@ impl Kind {
 
     /// Whether there is something to break where a node is alone: it has neither Redis nor a proxy in front of it.
     pub fn can_be_done_to_one_node(self) -> bool {
-        matches!(self.part(), Part::Node | Part::Postgres)
+        let has_bridge = matches!(self, Self::NodeBeforeBridge | Self::NodeSent);
+        matches!(self.part(), Part::Node | Part::Postgres) && !has_bridge
     }
 
-    /// Whether the place where it happens exists only in binaries with the feature `failpoints`.
-    pub fn needs_failpoints(self) -> bool {
-        matches!(self, Self::NodeCommitted | Self::NodeHandedOver)
+    /// The place at which the node aborts. It exists only in binaries with the feature `failpoints`.
+    pub fn failpoint(self) -> Option<&'static str> {
+        match self {
+            Self::NodeCommitted => Some("append.committed"),
+            Self::NodeHandedOver => Some("room.handed_over"),
+            Self::NodeBeforeBridge => Some("room.before_bridge"),
+            Self::NodeSent => Some("bridge.sent"),
+            _ => None,
+        }
     }
 
     /// Whether publishes that are under way when it happens can't all be answered, if it lasts for so many

@@ -142,7 +142,7 @@ impl Doing<'_> {
         let witness = heal(&mut field, act, &mut remembered)?;
         // A node that died is dead for good; others go on without it at once.
         let healed = match act.kind {
-            Kind::NodeKill | Kind::NodeCommitted | Kind::NodeHandedOver => held,
+            kind if kind == Kind::NodeKill || kind.failpoint().is_some() => held,
             _ => self.clock.now(),
         };
         field.raise_the_dead()?;

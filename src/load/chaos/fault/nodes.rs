@@ -22,6 +22,9 @@ pub(super) fn take(field: &mut Field, act: &Act, _: &mut Remembered) -> Shown {
     }
     let node = of(field, act)?;
     let pid = node.pid().ok_or_else(|| lacks("process of that node"))?;
+    if let Some(point) = act.kind.failpoint() {
+        return abort_at(node, pid, point);
+    }
     match act.kind {
         Kind::NodePauseShort | Kind::NodePauseLong => {
             node.signal(Signal::SIGSTOP)?;
@@ -32,8 +35,6 @@ pub(super) fn take(field: &mut Field, act: &Act, _: &mut Remembered) -> Shown {
             node.signal(Signal::SIGTERM)?;
             Ok(None)
         }
-        Kind::NodeCommitted => abort_at(node, pid, "append.committed"),
-        Kind::NodeHandedOver => abort_at(node, pid, "room.handed_over"),
         _ => {
             node.signal(Signal::SIGKILL)?;
             ended_by(node, pid, Signal::SIGKILL)
@@ -67,7 +68,11 @@ fn abort_at(node: &mut Node, pid: u32, point: &str) -> Shown {
     }
     match until(HIT_WITHIN, || node.ended().is_some()) {
         true => ended_by(node, pid, Signal::SIGABRT),
-        false => Ok(None),
+        // Not in the midst of something else.
+        false => {
+            node.arm(&format!("{point}=off"));
+            Ok(None)
+        }
     }
 }
 

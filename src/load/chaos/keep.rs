@@ -6,10 +6,10 @@ use std::{
     path::Path,
 };
 
-use super::run::Ran;
+use super::{invariant::Broken, run::Ran};
 
 /// Writes everything into a folder.
-pub fn keep(ran: &Ran, folder: &Path) -> io::Result<()> {
+pub fn keep(ran: &Ran, broken: &[Broken], folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let file = |name: &str| File::create(folder.join(name)).map(BufWriter::new);
     let history = &ran.history;
@@ -44,6 +44,12 @@ pub fn keep(ran: &Ran, folder: &Path) -> io::Result<()> {
         writeln!(out, "{fault:?}")?;
     }
     writeln!(out, "quiet {:?}\ncounters {:?}", history.quiet, history.counters)?;
+    let mut out = file("broken")?;
+    for Broken { invariant, counterexample, others, .. } in broken {
+        for example in [counterexample].into_iter().chain(others) {
+            writeln!(out, "{invariant}\t{example}")?;
+        }
+    }
     for (number, log) in ran.logs.iter().enumerate() {
         // A node that never said anything has no words to keep.
         let _ = fs::copy(log, folder.join(format!("node-{number}.log")));

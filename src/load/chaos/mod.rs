@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> Result<bool, Failure> {
     let ran = run::run(&wish, args.rate)?;
     let report = Report::of(&ran, nodes, &bounds);
     if let Some(folder) = &args.keep {
-        keep::keep(&ran, folder)
+        keep::keep(&ran, &report.broken, folder)
             .map_err(|e| Failure(format!("can't keep records in {}: {e}", folder.display())))?;
     }
     for broken in &report.broken {

@@ -28,6 +28,9 @@ pub struct Broken {
     pub count: u64,
     /// The first time, in words.
     pub counterexample: String,
+    /// The others.
+    #[serde(skip)]
+    pub others: Vec<String>,
 }
 
 /// How late things may be, in nanoseconds.
@@ -96,10 +99,11 @@ pub fn check(history: &History, bounds: &Bounds) -> Vec<Broken> {
     rules
         .into_iter()
         .filter(|(_, found)| !found.is_empty())
-        .map(|(invariant, found)| Broken {
-            invariant,
-            count: found.len() as u64,
-            counterexample: found.into_iter().next().unwrap_or_default(),
+        .map(|(invariant, found)| {
+            let count = found.len() as u64;
+            let mut found = found.into_iter();
+            let counterexample = found.next().unwrap_or_default();
+            Broken { invariant, count, counterexample, others: found.collect() }
         })
         .collect()
 }

@@ -43,7 +43,8 @@ impl Work for Frozen {
             crowd.tell(self.publisher, self.channel, LARGE, false);
         }
         for (who, due, reads) in &mut self.readers {
-            if now >= *due {
+            // One that freezes on its way in is a stranger to the node, and sent away for good as such.
+            if now >= *due && (!*reads || crowd.is_up(*who)) {
                 *reads = !*reads;
                 *due = now + if *reads { THAWS } else { FREEZES };
                 crowd.read(*who, *reads)?;

@@ -19,6 +19,8 @@
 
 pub mod ids;
 
+pub mod domain;
+
 pub mod platform;
 
 pub mod supervisor;

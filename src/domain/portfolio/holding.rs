@@ -1,0 +1,120 @@
+//! Holdings: what a portfolio has of a token, and what that is worth (docs/PORTFOLIO.md, formula 2).
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::{
+    fold::Fold,
+    id::{PortfolioId, TokenId},
+    portfolios::Totals,
+    token::{Prices, Token},
+};
+use crate::domain::{
+    decimal::{Decimal, NoDecimal},
+    moment::Moment,
+};
+
+/// What a portfolio has of a token, without a price. May be 0: then its realized profit is what is left of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Holding {
+    pub portfolio: PortfolioId,
+    pub token: Token,
+    pub fold: Fold,
+}
+
+/// What is held of a token, at its price.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct HoldingView {
+    pub token: Token,
+    pub quantity: Decimal,
+    pub invested: Decimal,
+    pub average_price: Decimal,
+    pub realized_profit: Decimal,
+    /// The average price if no price is known.
+    pub price: Decimal,
+    /// Whether a price is known.
+    pub priced: bool,
+    /// Whether it is older than it should be.
+    pub stale: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_observed_at: Option<Moment>,
+    pub value: Decimal,
+    pub profit: Decimal,
+    /// 0 if nothing is invested.
+    pub profit_percent: Decimal,
+}
+
+impl HoldingView {
+    /// None if nothing is held.
+    fn of(
+        token: &Token,
+        fold: Fold,
+        prices: &Prices,
+        now: Moment,
+    ) -> Result<Option<Self>, NoDecimal> {
+        let Some(average_price) = fold.average_price()? else { return Ok(None) };
+        let known = prices.get(&token.id);
+        let price = known.map_or(average_price, |known| known.price);
+        let value = fold.quantity.times(price)?;
+        let profit = value.minus(fold.invested)?;
+        Ok(Some(Self {
+            token: token.clone(),
+            quantity: fold.quantity,
+            invested: fold.invested,
+            average_price,
+            realized_profit: fold.realized,
+            price,
+            priced: known.is_some(),
+            stale: known.is_some_and(|known| known.is_stale(now)),
+            price_observed_at: known.map(|known| known.observed_at),
+            value,
+            profit,
+            profit_percent: profit.percent_of(fold.invested)?,
+        }))
+    }
+}
+
+/// Holdings as they are shown: those of more than 0, the most valuable first, and their totals.
+pub fn view<'a>(
+    holdings: impl IntoIterator<Item = &'a Holding>,
+    prices: &Prices,
+    now: Moment,
+) -> Result<(Vec<HoldingView>, Totals), NoDecimal> {
+    let (mut shown, mut sold_out) = (Vec::new(), Decimal::ZERO);
+    for Holding { token, fold, .. } in holdings {
+        match HoldingView::of(token, *fold, prices, now)? {
+            Some(view) => shown.push(view),
+            None => sold_out = sold_out.plus(fold.realized)?,
+        }
+    }
+    shown.sort_by(|one, other| {
+        let by_value = other.value.cmp(&one.value);
+        by_value
+            .then_with(|| one.token.symbol.cmp(&other.token.symbol))
+            .then_with(|| one.token.id.cmp(&other.token.id))
+    });
+    let totals = Totals::of(&shown, sold_out)?;
+    Ok((shown, totals))
+}
+
+/// The holdings of all portfolios as if they were one: those of one token are one.
+pub fn merged(holdings: Vec<Holding>) -> Result<Vec<Holding>, NoDecimal> {
+    let mut places: HashMap<TokenId, usize> = HashMap::with_capacity(holdings.len());
+    let mut merged: Vec<Holding> = Vec::with_capacity(holdings.len());
+    for holding in holdings {
+        match places.get(&holding.token.id) {
+            None => {
+                places.insert(holding.token.id, merged.len());
+                merged.push(holding);
+            }
+            Some(&place) => {
+                let (fold, more) = (&mut merged[place].fold, holding.fold);
+                fold.quantity = fold.quantity.plus(more.quantity)?;
+                fold.invested = fold.invested.plus(more.invested)?;
+                fold.realized = fold.realized.plus(more.realized)?;
+            }
+        }
+    }
+    Ok(merged)
+}

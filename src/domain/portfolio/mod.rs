@@ -1,0 +1,19 @@
+//! Portfolios, what they hold, exit strategies and what these would bring: nouns, rules and formulas. Pure.
+
+pub mod alert;
+pub mod fold;
+pub mod forecast;
+pub mod holding;
+pub mod id;
+pub mod import;
+pub mod portfolios;
+mod refusal;
+pub mod strategy;
+#[cfg(test)]
+mod tests;
+pub mod token;
+pub mod transaction;
+mod words;
+
+pub use refusal::Refusal;
+pub use words::{list, text};

@@ -1,0 +1,46 @@
+//! Tokens and their prices.
+
+use std::{collections::HashMap, time::Duration};
+
+use serde::Serialize;
+
+use super::id::TokenId;
+use crate::domain::{decimal::Decimal, moment::Moment};
+
+/// How old a price may be and still be called fresh.
+pub const FRESH: Duration = Duration::from_secs(30);
+
+/// A thing that can be held. Two may share a symbol; `provider_id` tells them apart.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Token {
+    pub id: TokenId,
+    pub symbol: String,
+    pub name: String,
+    /// The number that CoinMarketCap gives it.
+    pub provider_id: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo_url: Option<String>,
+}
+
+/// What one of a token costs, in USD.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct Price {
+    pub price: Decimal,
+    pub observed_at: Moment,
+}
+
+/// Prices of tokens, of those that have one.
+pub type Prices = HashMap<TokenId, Price>;
+
+impl Price {
+    /// How long ago it was observed; 0 if a clock says that it will be.
+    pub fn age(&self, now: Moment) -> Duration {
+        let micros = now.micros().saturating_sub(self.observed_at.micros());
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    }
+
+    /// Whether it is served with that remark.
+    pub fn is_stale(&self, now: Moment) -> bool {
+        self.age(now) >= FRESH
+    }
+}

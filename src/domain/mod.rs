@@ -6,3 +6,4 @@
 pub mod decimal;
 pub mod moment;
 pub mod portfolio;
+pub mod store;

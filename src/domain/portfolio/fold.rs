@@ -100,3 +100,40 @@ pub fn resume<'a>(
     }
     Ok(folded)
 }
+
+/// Which of the new transactions of one token can't be entered, and why: of those that take more than is held, and
+/// of those after which an older one would, the one that is to blame.
+///
+/// `all` is in its order and holds new ones, marked, between those that are there.
+pub fn sift(from: Fold, all: &[(&Entry, bool)]) -> Vec<(usize, Stop)> {
+    let mut folds = vec![from];
+    let mut refused: Vec<(usize, Stop)> = Vec::new();
+    let mut n = 0;
+    while let Some((entry, new)) = all.get(n) {
+        let before = folds[n];
+        let out = refused.iter().any(|(gone, _)| *gone == n);
+        match if out { Ok(before) } else { before.then(entry) } {
+            Ok(after) => {
+                folds.push(after);
+                n += 1;
+            }
+            Err(stop) if *new => refused.push((n, stop)),
+            Err(stop) => {
+                let taken = |place: &usize| refused.iter().all(|(gone, _)| gone != place);
+                let outflow = |place: &usize| all[*place].1 && all[*place].0.kind.is_outflow();
+                let any = |place: &usize| all[*place].1;
+                let mut before = (0..n).rev().filter(taken);
+                let blamed = match stop {
+                    Stop::NotEnough { .. } => before.find(outflow),
+                    Stop::TooLarge => before.find(any),
+                };
+                // What was there before could be folded without the new ones.
+                let Some(blamed) = blamed else { return refused };
+                refused.push((blamed, stop));
+                folds.truncate(blamed + 1);
+                n = blamed;
+            }
+        }
+    }
+    refused
+}

@@ -21,6 +21,10 @@ const STEPS: &[(&str, &str)] = &[
         "20260102000000",
         include_str!("../../../migrations/postgres/2026-01-02-000000_barred/up.sql"),
     ),
+    (
+        "20260103000000",
+        include_str!("../../../migrations/postgres/2026-01-03-000000_portfolio/up.sql"),
+    ),
 ];
 
 /// Taken while migrating; any number that others are unlikely to use.

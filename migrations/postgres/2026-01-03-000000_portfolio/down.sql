@@ -1,0 +1,13 @@
+drop table idempotency_keys;
+drop table alerts;
+drop table forecast_strategies;
+drop table forecasts;
+drop table strategy_steps;
+drop table strategies;
+drop table holding_checkpoints;
+drop table holdings;
+drop table transactions;
+drop table portfolios;
+drop table prices;
+drop table tokens;
+drop table people;

@@ -1,0 +1,74 @@
+//! What the store has to keep, whichever database it is in: one list of scenarios, run against both.
+
+mod fixture;
+mod folding;
+mod forecasts;
+mod once;
+mod portfolios;
+mod strangers;
+mod strategies;
+mod tokens;
+mod transactions;
+
+pub(super) use fixture::Fixture;
+
+/// Runs each scenario against each database, as a test of its own.
+macro_rules! contract {
+    ($($file:ident: $($name:ident),+;)+) => {
+        mod sqlite {
+            $($(#[actix::test]
+            async fn $name() {
+                super::$file::$name(super::Fixture::sqlite().await).await;
+            })+)+
+        }
+        mod postgres {
+            $($(#[actix::test]
+            async fn $name() {
+                super::$file::$name(super::Fixture::postgres().await).await;
+            })+)+
+        }
+    };
+}
+
+contract! {
+    portfolios:
+        the_first_portfolio_is_the_default_and_there_is_exactly_one,
+        the_default_passes_to_the_oldest_left,
+        a_name_is_taken_once_a_person,
+        deleting_a_portfolio_deletes_all_that_hangs_on_it,
+        lists_go_on_where_the_page_before_ended,
+        each_write_raises_the_generation_and_a_refused_one_does_not;
+    transactions:
+        holdings_follow_their_transactions,
+        a_batch_is_entered_whole_or_not_at_all,
+        transactions_of_one_moment_keep_the_order_of_their_batch,
+        a_change_that_would_take_more_than_is_held_is_refused,
+        a_holding_goes_with_its_last_transaction,
+        transactions_are_listed_latest_first,
+        an_import_enters_what_it_can_and_says_why_not_the_rest,
+        two_nodes_can_not_sell_the_same_coins;
+    folding:
+        any_order_of_changes_comes_to_the_fold_of_what_is_there,
+        one_more_at_the_end_reads_nothing_and_one_in_the_middle_goes_on_from_there;
+    strategies:
+        a_strategy_comes_back_with_its_steps,
+        steps_that_stay_keep_what_is_not_said_about_them,
+        alerts_are_armed_step_by_step,
+        a_step_fires_each_kind_once;
+    forecasts:
+        a_forecast_is_kept_with_its_summary_until_something_changes,
+        what_was_computed_of_older_data_is_not_kept,
+        a_forecast_applies_only_what_fits,
+        a_deleted_strategy_leaves_the_forecast;
+    once:
+        a_key_makes_a_retry_happen_once,
+        a_key_with_another_request_is_refused,
+        a_refused_request_does_not_use_up_its_key,
+        a_key_is_forgotten_after_a_day;
+    tokens:
+        tokens_are_found_by_the_beginning_of_symbol_or_name,
+        a_token_keeps_its_id_when_its_provider_renames_it,
+        prices_are_one_a_token_and_read_from_a_version_on;
+    strangers:
+        what_is_somebody_elses_is_not_found;
+}

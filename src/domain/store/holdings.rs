@@ -1,0 +1,105 @@
+//! Holdings as they are read: with their tokens, without prices.
+
+use diesel::{
+    QueryableByName,
+    sql_types::{BigInt, Nullable, Text},
+};
+
+use super::{
+    Answer, Page, Store,
+    columns::Shown,
+    portfolios,
+    query::Query,
+    session::{Fault, Session},
+};
+use crate::{
+    domain::{
+        decimal::Decimal,
+        portfolio::{
+            fold::Fold,
+            holding::Holding,
+            id::{PortfolioId, TokenId},
+            portfolios::Portfolio,
+            token::Token,
+        },
+    },
+    ids::UserId,
+};
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    portfolio: Shown<PortfolioId>,
+    #[diesel(sql_type = Text)]
+    quantity: Shown<Decimal>,
+    #[diesel(sql_type = Text)]
+    invested: Shown<Decimal>,
+    #[diesel(sql_type = Text)]
+    realized: Shown<Decimal>,
+    #[diesel(sql_type = Text)]
+    token: Shown<TokenId>,
+    #[diesel(sql_type = Text)]
+    symbol: String,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = BigInt)]
+    provider_id: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    logo_url: Option<String>,
+}
+
+impl From<Row> for Holding {
+    fn from(row: Row) -> Self {
+        let Row { symbol, name, provider_id, logo_url, .. } = row;
+        let (quantity, invested, realized) = (row.quantity.0, row.invested.0, row.realized.0);
+        Self {
+            portfolio: row.portfolio.0,
+            token: Token { id: row.token.0, symbol, name, provider_id, logo_url },
+            fold: Fold { quantity, invested, realized },
+        }
+    }
+}
+
+pub(super) const OF_OWNER: &str = "\
+select h.portfolio, h.quantity, h.invested, h.realized, h.token, t.symbol, t.name, t.provider_id, t.logo_url \
+from holdings h join tokens t on t.id = h.token where h.owner = $1";
+
+pub(super) const OF_PORTFOLIO: &str = "\
+select h.portfolio, h.quantity, h.invested, h.realized, h.token, t.symbol, t.name, t.provider_id, t.logo_url \
+from holdings h join tokens t on t.id = h.token where h.owner = $1 and h.portfolio = $2";
+
+impl Store {
+    /// What a portfolio holds, those of 0 too: their realized profit counts.
+    pub async fn holdings(&self, user: &UserId, portfolio: PortfolioId) -> Answer<Vec<Holding>> {
+        let owner = user.clone();
+        self.read(user, move |session| {
+            Box::pin(async move {
+                portfolios::one(session, &owner, portfolio).await?;
+                of_portfolio(session, &owner, portfolio).await
+            })
+        })
+        .await
+    }
+
+    /// All portfolios of a person and all that they hold, of one snapshot.
+    pub async fn overview(&self, user: &UserId) -> Answer<(Vec<Portfolio>, Vec<Holding>)> {
+        let owner = user.clone();
+        self.read(user, move |session| {
+            Box::pin(async move {
+                let all = portfolios::list(session, &owner, Page::first(portfolios::MOST)).await?;
+                let rows: Vec<Row> = session.rows(Query::new(OF_OWNER).bind(&owner)).await?;
+                Ok((all, rows.into_iter().map(Holding::from).collect()))
+            })
+        })
+        .await
+    }
+}
+
+pub(super) async fn of_portfolio(
+    session: &mut Session,
+    owner: &UserId,
+    portfolio: PortfolioId,
+) -> Result<Vec<Holding>, Fault> {
+    let rows: Vec<Row> = session.rows(Query::new(OF_PORTFOLIO).bind(owner).bind(portfolio)).await?;
+    Ok(rows.into_iter().map(Holding::from).collect())
+}

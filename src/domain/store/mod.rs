@@ -1,0 +1,114 @@
+//! What people own, plan and expect, in SQLite or PostgreSQL: one text of each query (docs/PORTFOLIO.md, "Storage").
+//!
+//! Every call about a person takes the user and sees nothing of others: what is somebody else's is not found. A write
+//! raises that person's generation in its transaction; a read tells the generation of its snapshot.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::{
+    domain::portfolio::Refusal,
+    ids::UserId,
+    platform::{
+        database::{Database, OpenError},
+        postgres::{ConnectError, Options},
+    },
+};
+
+mod alerts;
+mod columns;
+#[cfg(test)]
+mod contract;
+mod folding;
+mod forecasts;
+mod holdings;
+mod keys;
+mod page;
+#[cfg(test)]
+mod plans;
+mod portfolios;
+mod postgres;
+mod query;
+mod session;
+mod sqlite;
+mod steps;
+mod strategies;
+mod tokens;
+mod transact;
+mod transactions;
+
+pub use alerts::Arm;
+pub use forecasts::Basis;
+pub use keys::Key;
+pub use page::Page;
+pub use postgres::Connections;
+pub use strategies::Listed;
+pub use tokens::NewToken;
+pub use transact::Stored;
+pub use transactions::Imported;
+
+use session::{Fault, Session};
+use transact::Purpose;
+
+/// The answer of a call.
+pub type Answer<T> = Result<Stored<T>, Refusal>;
+
+/// Where everything is kept. Any thread of a tokio runtime may ask; what was begun is brought to its end, also if
+/// nobody waits for it. Dropping it waits for what is under way.
+pub struct Store(Kind);
+
+enum Kind {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+}
+
+impl Store {
+    /// In a file that others share.
+    pub fn sqlite(database: Arc<Database>) -> Result<Self, OpenError> {
+        sqlite::Sqlite::start(database).map(|sqlite| Self(Kind::Sqlite(sqlite)))
+    }
+
+    /// In a database that other nodes share. Blocks until its tables are there.
+    pub fn postgres(options: Options, connections: Connections) -> Result<Self, ConnectError> {
+        let postgres = postgres::Postgres::open(options, connections)?;
+        Ok(Self(Kind::Postgres(postgres)))
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        purpose: Purpose,
+        user: Option<&UserId>,
+        work: impl for<'a> FnOnce(&'a mut Session) -> BoxFuture<'a, Result<T, Fault>> + Send + 'static,
+    ) -> Answer<T> {
+        let user = user.cloned();
+        match &self.0 {
+            Kind::Sqlite(sqlite) => sqlite.run(purpose, user, Box::new(work)).await,
+            Kind::Postgres(postgres) => postgres.run(purpose, user, Box::new(work)).await,
+        }
+    }
+
+    /// Reads one snapshot of a person's data.
+    async fn read<T: Send + 'static>(
+        &self,
+        user: &UserId,
+        work: impl for<'a> FnOnce(&'a mut Session) -> BoxFuture<'a, Result<T, Fault>> + Send + 'static,
+    ) -> Answer<T> {
+        self.run(Purpose::Read, Some(user), work).await
+    }
+
+    /// Changes a person's data: all of it or nothing.
+    async fn write<T: Send + 'static>(
+        &self,
+        user: &UserId,
+        work: impl for<'a> FnOnce(&'a mut Session) -> BoxFuture<'a, Result<T, Fault>> + Send + 'static,
+    ) -> Answer<T> {
+        self.run(Purpose::Write, Some(user), work).await
+    }
+
+    /// The present generation of a person's data.
+    pub async fn generation(&self, user: &UserId) -> Result<i64, Refusal> {
+        let nothing = self.read(user, |_| Box::pin(async { Ok(()) })).await?;
+        Ok(nothing.generation)
+    }
+}

@@ -1,0 +1,95 @@
+//! A connection of either kind, and what became of a question to it.
+
+use deadpool::managed::Object;
+use diesel::{
+    QueryResult, QueryableByName, SqliteConnection, connection::SimpleConnection, pg::Pg,
+    result::Error, sqlite::Sqlite,
+};
+use diesel_async::SimpleAsyncConnection;
+
+use super::{postgres::Manager, query::Query};
+use crate::domain::portfolio::Refusal;
+
+/// A connection that one transaction at a time runs on.
+///
+/// On SQLite every answer is there at once: such a session belongs to a thread that may block.
+pub(super) enum Session {
+    Sqlite(Box<SqliteConnection>),
+    Postgres(Box<Object<Manager>>),
+}
+
+/// Why a transaction has no result.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// Our rules say no.
+    Refused(Refusal),
+    /// The database does.
+    Broken(Error),
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+/// A row that either database can give.
+pub(super) trait Row:
+    QueryableByName<Sqlite> + QueryableByName<Pg> + Send + 'static
+{
+}
+
+impl<T: QueryableByName<Sqlite> + QueryableByName<Pg> + Send + 'static> Row for T {}
+
+impl Session {
+    /// All rows of an answer.
+    pub async fn rows<R: Row>(&mut self, query: Query) -> QueryResult<Vec<R>> {
+        match self {
+            Self::Sqlite(connection) => {
+                diesel::RunQueryDsl::load(query.boxed::<Sqlite>(), &mut **connection)
+            }
+            Self::Postgres(link) => {
+                diesel_async::RunQueryDsl::load(query.boxed::<Pg>(), link.query()).await
+            }
+        }
+    }
+
+    /// The first row of an answer, if it has any.
+    pub async fn row<R: Row>(&mut self, query: Query) -> QueryResult<Option<R>> {
+        Ok(self.rows(query).await?.into_iter().next())
+    }
+
+    /// Changes something; how many rows that were.
+    pub async fn change(&mut self, query: Query) -> QueryResult<usize> {
+        match self {
+            Self::Sqlite(connection) => {
+                diesel::RunQueryDsl::execute(query.boxed::<Sqlite>(), &mut **connection)
+            }
+            Self::Postgres(link) => {
+                diesel_async::RunQueryDsl::execute(query.boxed::<Pg>(), link.query()).await
+            }
+        }
+    }
+
+    /// Says something that has neither values nor an answer.
+    pub async fn say(&mut self, text: &str) -> QueryResult<()> {
+        match self {
+            Self::Sqlite(connection) => connection.batch_execute(text),
+            Self::Postgres(link) => link.query().batch_execute(text).await,
+        }
+    }
+
+    /// Whether the server warned: a warning with a commit may mean that it is not as safe as it should be.
+    pub fn take_warning(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+            Self::Postgres(link) => link.take_warning(),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Tokens and their prices: nobody's in particular.
+
+use std::collections::BTreeMap;
+
+use diesel::{
+    QueryableByName,
+    sql_types::{BigInt, Nullable, Text},
+};
+
+use super::{
+    Store,
+    columns::{At, Shown},
+    query::{Query, Value},
+    session::{Fault, Session},
+    transact::Purpose,
+};
+use crate::domain::{
+    decimal::Decimal,
+    portfolio::{
+        Refusal,
+        id::TokenId,
+        text,
+        token::{Price, Prices, Token},
+    },
+};
+
+/// Tokens of one answer, and of one call that writes them, at most.
+pub const MOST: usize = 1_000;
+
+/// A token as its provider has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewToken {
+    pub symbol: String,
+    pub name: String,
+    pub provider_id: i64,
+    pub logo_url: Option<String>,
+}
+
+#[derive(QueryableByName)]
+pub(super) struct Row {
+    #[diesel(sql_type = Text)]
+    id: Shown<TokenId>,
+    #[diesel(sql_type = Text)]
+    symbol: String,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = BigInt)]
+    provider_id: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    logo_url: Option<String>,
+}
+
+impl From<Row> for Token {
+    fn from(row: Row) -> Self {
+        let Row { id, symbol, name, provider_id, logo_url } = row;
+        Self { id: id.0, symbol, name, provider_id, logo_url }
+    }
+}
+
+#[derive(QueryableByName)]
+struct PriceRow {
+    #[diesel(sql_type = Text)]
+    token: Shown<TokenId>,
+    #[diesel(sql_type = Text)]
+    price: Shown<Decimal>,
+    #[diesel(sql_type = BigInt)]
+    observed_at: At,
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+}
+
+/// Each half walks its index only as far as it is asked to.
+pub(super) const SEARCH: &str = "\
+select * from (select id, symbol, name, provider_id, logo_url from tokens \
+where symbol_key >= $1 and symbol_key < $2 order by symbol_key, id limit $3) as by_symbol \
+union select * from (select id, symbol, name, provider_id, logo_url from tokens \
+where name_key >= $1 and name_key < $2 order by name_key, id limit $3) as by_name";
+
+pub(super) const BY_IDS: &str =
+    "select id, symbol, name, provider_id, logo_url from tokens where id in (";
+
+pub(super) const BY_SYMBOLS: &str =
+    "select id, symbol, name, provider_id, logo_url from tokens where symbol_key in (";
+
+pub(super) const BY_NUMBERS: &str =
+    "select id, symbol, name, provider_id, logo_url from tokens where provider_id in (";
+
+pub(super) const PRICES_SINCE: &str =
+    "select token, price, observed_at, version from prices where version > $1";
+
+impl Store {
+    /// Writes tokens down; one that is there already takes the new names and keeps its id.
+    pub async fn put_tokens(&self, new: Vec<NewToken>) -> Result<(), Refusal> {
+        // A statement may meet a row once: of two with one number the later counts.
+        let new: BTreeMap<i64, NewToken> =
+            new.into_iter().map(|new| (new.provider_id, new)).collect();
+        let rows = new.into_values().map(row).collect::<Result<Vec<_>, Refusal>>()?;
+        let put = self.run(Purpose::Write, None, move |session| {
+            Box::pin(async move {
+                for rows in rows.chunks(MOST) {
+                    put(session, rows.to_vec()).await?;
+                }
+                Ok(())
+            })
+        });
+        put.await.map(|stored| stored.value)
+    }
+
+    /// Tokens whose symbol or name begins so, whatever the case; those that fit best first.
+    pub async fn search_tokens(&self, begins: &str, limit: usize) -> Result<Vec<Token>, Refusal> {
+        let begins = begins.trim().to_lowercase();
+        // After all that begin so: no text has this character.
+        let end = format!("{begins}\u{10ffff}");
+        let search = Query::new(SEARCH).bind(&*begins).bind(end).bind(limit);
+        let rows: Vec<Row> = self.ask(search).await?;
+        let mut tokens: Vec<Token> = rows.into_iter().map(Token::from).collect();
+        let exact = |token: &Token| token.symbol.to_lowercase() != begins;
+        tokens.sort_by_cached_key(|token| (exact(token), token.symbol.to_lowercase(), token.id));
+        tokens.truncate(limit);
+        Ok(tokens)
+    }
+
+    /// These tokens, as far as they are there. At most [`MOST`] of them.
+    pub async fn tokens(&self, ids: &[TokenId]) -> Result<Vec<Token>, Refusal> {
+        self.some(BY_IDS, ids.iter().copied()).await
+    }
+
+    /// Tokens by what a CSV calls them: symbols, or `#` and the provider's number. At most [`MOST`] of them.
+    pub async fn tokens_called(&self, names: &[&str]) -> Result<Vec<Token>, Refusal> {
+        let number = |name: &&str| name.strip_prefix('#')?.parse::<i64>().ok();
+        let mut tokens = self.some(BY_NUMBERS, names.iter().filter_map(number)).await?;
+        let symbols = names.iter().filter(|name| !name.starts_with('#'));
+        tokens.extend(self.some(BY_SYMBOLS, symbols.map(|symbol| symbol.to_lowercase())).await?);
+        tokens.sort_by_key(|token| token.id);
+        tokens.dedup();
+        Ok(tokens)
+    }
+
+    /// Writes prices down and says under which version.
+    pub async fn put_prices(&self, prices: Prices) -> Result<i64, Refusal> {
+        let put = self.run(Purpose::Write, None, move |session| {
+            Box::pin(async move { put_prices(session, prices).await })
+        });
+        put.await.map(|stored| stored.value)
+    }
+
+    /// Prices that were written after a version, and the version that they lead to.
+    pub async fn prices_since(&self, version: i64) -> Result<(Prices, i64), Refusal> {
+        let rows: Vec<PriceRow> = self.ask(Query::new(PRICES_SINCE).bind(version)).await?;
+        let last = rows.iter().map(|row| row.version).max().unwrap_or(version);
+        let price = |row: &PriceRow| Price { price: row.price.0, observed_at: row.observed_at.0 };
+        Ok((rows.iter().map(|row| (row.token.0, price(row))).collect(), last))
+    }
+
+    async fn some<V: Into<Value>>(
+        &self,
+        text: &'static str,
+        keys: impl Iterator<Item = V>,
+    ) -> Result<Vec<Token>, Refusal> {
+        let keys: Vec<Value> = keys.map(V::into).take(MOST).collect();
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<Row> = self.ask(Query::new(text).list(keys).and(")")).await?;
+        Ok(rows.into_iter().map(Token::from).collect())
+    }
+
+    async fn ask<R: super::session::Row>(&self, query: Query) -> Result<Vec<R>, Refusal> {
+        let asked = self.run(Purpose::Read, None, move |session| {
+            Box::pin(async move { Ok(session.rows(query).await?) })
+        });
+        asked.await.map(|stored| stored.value)
+    }
+}
+
+fn row(new: NewToken) -> Result<[Value; 7], Refusal> {
+    let (symbol, name) =
+        (text("symbol", &new.symbol, 1, 64, false)?, text("name", &new.name, 1, 200, false)?);
+    let keys = (symbol.to_lowercase(), name.to_lowercase());
+    Ok([
+        TokenId::new().into(),
+        symbol.into(),
+        name.into(),
+        keys.0.into(),
+        keys.1.into(),
+        new.provider_id.into(),
+        new.logo_url.into(),
+    ])
+}
+
+async fn put(session: &mut Session, rows: Vec<[Value; 7]>) -> Result<(), Fault> {
+    let put = "insert into tokens (id, symbol, name, symbol_key, name_key, provider_id, logo_url) values ";
+    let known = " on conflict (provider_id) do update set symbol = excluded.symbol, name = excluded.name, \
+        symbol_key = excluded.symbol_key, name_key = excluded.name_key, logo_url = excluded.logo_url";
+    session.change(Query::new(put).rows(rows).and(known)).await?;
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Version {
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+}
+
+async fn put_prices(session: &mut Session, prices: Prices) -> Result<i64, Fault> {
+    let last = Query::new("select coalesce(max(version), 0) as version from prices");
+    let version = session.row::<Version>(last).await?.map_or(0, |row| row.version) + 1;
+    let prices: Vec<(TokenId, Price)> = prices.into_iter().collect();
+    for prices in prices.chunks(MOST) {
+        let row = |(token, price): &(TokenId, Price)| -> [Value; 4] {
+            [(*token).into(), price.price.into(), price.observed_at.into(), version.into()]
+        };
+        let put = Query::new("insert into prices (token, price, observed_at, version) values ")
+            .rows(prices.iter().map(row))
+            .and(
+                " on conflict (token) do update set price = excluded.price, \
+                observed_at = excluded.observed_at, version = excluded.version",
+            );
+        session.change(put).await?;
+    }
+    Ok(version)
+}
+
+/// Which of these tokens are there.
+pub(super) async fn known(
+    session: &mut Session,
+    ids: impl IntoIterator<Item = TokenId>,
+) -> Result<Vec<TokenId>, Fault> {
+    let rows: Vec<Row> = session.rows(Query::new(BY_IDS).list(ids).and(")")).await?;
+    Ok(rows.into_iter().map(|row| row.id.0).collect())
+}

@@ -1,0 +1,134 @@
+//! One transaction: begun, done, and either committed whole or gone.
+
+use diesel::{QueryableByName, sql_types::BigInt};
+use futures_util::future::BoxFuture;
+
+use super::{
+    query::Query,
+    session::{Fault, Session},
+};
+use crate::{domain::portfolio::Refusal, ids::UserId};
+
+/// A result and the generation of the person's data that it belongs to, read in the same snapshot.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stored<T> {
+    /// Raised by each write of this person's data; 0 before the first.
+    pub generation: i64,
+    pub value: T,
+}
+
+impl<T> Stored<T> {
+    pub fn map<U>(self, map: impl FnOnce(T) -> U) -> Stored<U> {
+        Stored { generation: self.generation, value: map(self.value) }
+    }
+}
+
+/// What a transaction is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Purpose {
+    /// Reads one snapshot.
+    Read,
+    /// Writes, and is the only one that writes this person's data meanwhile.
+    Write,
+}
+
+/// What is done in a transaction.
+pub(super) type Work<T> =
+    Box<dyn for<'a> FnOnce(&'a mut Session) -> BoxFuture<'a, Result<T, Fault>> + Send>;
+
+/// Why there is no result.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// Nothing was changed, and the connection is as good as before.
+    Refused(Refusal),
+    /// The connection is not to be used any more. Nothing was changed.
+    Broken(String),
+    /// The same, but the commit was under way: nobody knows.
+    Unknown(String),
+}
+
+impl Ended {
+    /// Its end was not heard of.
+    pub fn unheard(purpose: Purpose, why: &str) -> Self {
+        match purpose {
+            Purpose::Read => Self::Broken(why.into()),
+            Purpose::Write => Self::Unknown(why.into()),
+        }
+    }
+}
+
+impl From<Ended> for Refusal {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Refused(refusal) => refusal,
+            Ended::Broken(why) => Self::Unavailable(why),
+            Ended::Unknown(why) => Self::Unknown(why),
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct Generation {
+    #[diesel(sql_type = BigInt)]
+    generation: i64,
+}
+
+/// Raised before anything else is read: the row's lock makes one writer a person, on any node.
+const RAISE: &str = "insert into people (owner, generation) values ($1, 1) \
+    on conflict (owner) do update set generation = people.generation + 1 returning generation";
+
+const PRESENT: &str = "select generation from people where owner = $1";
+
+/// Does `work` in a transaction; about the data of `user`, if it is about somebody's.
+pub(super) async fn transact<T>(
+    session: &mut Session,
+    purpose: Purpose,
+    user: Option<&UserId>,
+    work: Work<T>,
+) -> Result<Stored<T>, Ended> {
+    let broken = |why: diesel::result::Error| Ended::Broken(why.to_string());
+    let begin = match (&*session, purpose) {
+        (Session::Sqlite(_), Purpose::Read) => "begin",
+        // A deferred one fails at once when another wrote between its read and its write.
+        (Session::Sqlite(_), Purpose::Write) => "begin immediate",
+        (Session::Postgres(_), Purpose::Read) => "begin isolation level repeatable read read only",
+        (Session::Postgres(_), Purpose::Write) => "begin isolation level read committed",
+    };
+    session.say(begin).await.map_err(broken)?;
+    let value = match attempt(session, purpose, user, work).await {
+        Ok(value) => value,
+        Err(Fault::Broken(why)) => return Err(Ended::Broken(why.to_string())),
+        Err(Fault::Refused(refusal)) => {
+            session.say("rollback").await.map_err(broken)?;
+            return Err(Ended::Refused(refusal));
+        }
+    };
+    // What it warned of before has nothing to do with the commit.
+    session.take_warning();
+    match session.say("commit").await {
+        Ok(()) if purpose == Purpose::Write && session.take_warning() => {
+            Err(Ended::Unknown("it warned while it committed".into()))
+        }
+        Ok(()) => Ok(value),
+        Err(why) if purpose == Purpose::Read => Err(broken(why)),
+        Err(why) => Err(Ended::Unknown(why.to_string())),
+    }
+}
+
+async fn attempt<T>(
+    session: &mut Session,
+    purpose: Purpose,
+    user: Option<&UserId>,
+    work: Work<T>,
+) -> Result<Stored<T>, Fault> {
+    let mut generation = 0;
+    if let Some(user) = user {
+        let text = match purpose {
+            Purpose::Read => PRESENT,
+            Purpose::Write => RAISE,
+        };
+        let row: Option<Generation> = session.row(Query::new(text).bind(user)).await?;
+        generation = row.map_or(0, |row| row.generation);
+    }
+    Ok(Stored { generation, value: work(session).await? })
+}

@@ -14,6 +14,7 @@ use actix::{Arbiter, System};
 use tokio::time::{sleep, timeout};
 
 use crate::{
+    domain::store::Store,
     edge::{
         address::Proxies,
         api,
@@ -21,7 +22,7 @@ use crate::{
         identity::{ApiKeys, Origins},
         limits::{Gate, Limits},
         listener::{self, Listening},
-        ops,
+        ops, portfolio,
         socket::Door,
     },
     fail_point,
@@ -56,7 +57,7 @@ use crate::{
         },
     },
     supervisor,
-    work::{feed::FeedHandle, retention::Retention},
+    work::{feed::FeedHandle, prices::KnownPrices, retention::Retention},
 };
 
 mod bridge;
@@ -72,6 +73,9 @@ use telling::tell;
 
 /// How long a request's head may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of what a person may send about portfolios: 1,000 transactions with their notes, or a CSV of as many.
+const PORTFOLIO_BODY: usize = 4 * 1024 * 1024;
 
 /// How long an idle HTTP connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -127,6 +131,7 @@ struct Parts {
     /// Present if other nodes may share the journal.
     feed: Option<FeedHandle>,
     bars: Arc<dyn BarStore>,
+    portfolios: Arc<Store>,
     /// The thread of the journal writers; joined with the process.
     journal_thread: Arbiter,
 }
@@ -148,7 +153,8 @@ impl Parts {
             Failed::because(format!("{}: expected {}", bad.setting, bad.expected))
         };
         let retention = namespaces.retention_of();
-        let Stores { journal: kept, bars } = journals::open(&settings, retention.clone())?;
+        let Stores { journal: kept, bars, portfolios } =
+            journals::open(&settings, retention.clone())?;
         let thread = Arbiter::new();
         let in_memory = Arc::new(MemoryJournal::new(retention));
         let durable = JournalHandle::start(kept, &thread.handle(), journals::observer(&metrics));
@@ -196,6 +202,7 @@ impl Parts {
             bridge,
             feed: None,
             bars,
+            portfolios,
             journal_thread: thread,
         })
     }
@@ -326,8 +333,17 @@ impl Parts {
             request_timeout: REQUEST_TIMEOUT,
             keep_alive: KEEP_ALIVE,
         };
-        let configure =
-            move |app: &mut actix_web::web::ServiceConfig| api::routes(app, api.clone());
+        let prices = KnownPrices::follow(self.portfolios.clone());
+        let desk = Arc::new(portfolio::Desk {
+            store: self.portfolios.clone(),
+            prices: Box::new(move || prices.now()),
+            doorkeeper: self.node.clone(),
+            body_limit: PORTFOLIO_BODY,
+        });
+        let configure = move |app: &mut actix_web::web::ServiceConfig| {
+            api::routes(app, api.clone());
+            portfolio::routes(app, desk.clone());
+        };
         listener::run(listener, listening, Arc::new(door), configure, Arc::new(on_worker_start))
     }
 

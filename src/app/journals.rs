@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Failed;
 use crate::{
+    domain::{self, store::Store},
     platform::{
         database::{Database, OpenError},
         metrics::Metrics,
@@ -22,10 +23,11 @@ use crate::{
     },
 };
 
-/// What outlives a node: its publications, and who is barred.
+/// What outlives a node: its publications, who is barred, and what people own.
 pub(super) struct Stores {
     pub journal: Arc<dyn Journal>,
     pub bars: Arc<dyn BarStore>,
+    pub portfolios: Arc<Store>,
 }
 
 /// The journal of durable channels, and what lies beside it: in PostgreSQL if there is one, else in a file.
@@ -35,7 +37,8 @@ pub(super) fn open(settings: &Settings, retention: RetentionOf) -> Result<Stores
         let database = Arc::new(Database::open(&settings.journal_path()).map_err(because)?);
         let journal = SqliteJournal::on(database.clone(), retention, system_clock());
         let journal = Arc::new(journal.map_err(because)?);
-        return Ok(Stores { journal, bars: Arc::new(SqliteBars::new(database)) });
+        let portfolios = Arc::new(Store::sqlite(database.clone()).map_err(because)?);
+        return Ok(Stores { journal, bars: Arc::new(SqliteBars::new(database)), portfolios });
     };
     let options =
         options.map_err(|bad| Failed::because(format!("postgres.url: expected {bad}")))?;
@@ -49,8 +52,15 @@ pub(super) fn open(settings: &Settings, retention: RetentionOf) -> Result<Stores
         Failed { why: why.to_string(), unfit }
     };
     let journal = PostgresJournal::open(options.clone(), connections, retention).map_err(failed)?;
-    let bars = PostgresBars::new(options).map_err(failed)?;
-    Ok(Stores { journal: Arc::new(journal), bars: Arc::new(bars) })
+    let bars = PostgresBars::new(options.clone()).map_err(failed)?;
+    let most = settings.postgres.portfolio_connections;
+    let connections = domain::store::Connections { most, wait: settings.postgres.pool_timeout };
+    let portfolios = Store::postgres(options, connections).map_err(failed)?;
+    Ok(Stores {
+        journal: Arc::new(journal),
+        bars: Arc::new(bars),
+        portfolios: Arc::new(portfolios),
+    })
 }
 
 /// Lets the metrics see how the journal does.

@@ -9,5 +9,6 @@ pub mod identity;
 pub mod limits;
 pub mod listener;
 pub mod ops;
+pub mod portfolio;
 pub mod routes;
 pub mod socket;

@@ -1,4 +1,5 @@
 //! What runs by itself.
 
 pub mod feed;
+pub mod prices;
 pub mod retention;

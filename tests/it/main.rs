@@ -29,6 +29,7 @@ mod nginx;
 mod orders;
 #[cfg(feature = "failpoints")]
 mod panics;
+mod portfolio;
 mod postgres;
 mod rate_limits;
 mod recovery;

@@ -32,6 +32,14 @@ pub struct Price {
 /// Prices of tokens, of those that have one.
 pub type Prices = HashMap<TokenId, Price>;
 
+/// Prices, and up to which version of them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PriceBoard {
+    pub prices: Prices,
+    /// Rises with each change.
+    pub version: i64,
+}
+
 impl Price {
     /// How long ago it was observed; 0 if a clock says that it will be.
     pub fn age(&self, now: Moment) -> Duration {

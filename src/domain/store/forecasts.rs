@@ -108,15 +108,8 @@ impl Store {
     /// A person's forecasts with their summaries, the oldest first.
     pub async fn forecasts(&self, user: &UserId, page: Page<ForecastId>) -> Answer<Vec<Forecast>> {
         let owner = user.clone();
-        self.read(user, move |session| {
-            Box::pin(async move {
-                let list =
-                    Query::new(LIST).bind(&owner).bind(page::start(page.after)).bind(page.limit);
-                let rows = session.rows(list).await?;
-                whole(session, rows).await
-            })
-        })
-        .await
+        self.read(user, move |session| Box::pin(async move { list(session, &owner, page).await }))
+            .await
     }
 
     /// One forecast and what it is computed from.
@@ -191,6 +184,16 @@ impl Store {
         });
         kept.await.map(|stored| stored.value)
     }
+}
+
+pub(super) async fn list(
+    session: &mut Session,
+    owner: &UserId,
+    Page { after, limit }: Page<ForecastId>,
+) -> Result<Vec<Forecast>, Fault> {
+    let list = Query::new(LIST).bind(owner).bind(page::start(after)).bind(limit);
+    let rows = session.rows(list).await?;
+    whole(session, rows).await
 }
 
 /// Adds to rows what they apply; one query for all.

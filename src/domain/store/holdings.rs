@@ -69,13 +69,17 @@ select h.portfolio, h.quantity, h.invested, h.realized, h.token, t.symbol, t.nam
 from holdings h join tokens t on t.id = h.token where h.owner = $1 and h.portfolio = $2";
 
 impl Store {
-    /// What a portfolio holds, those of 0 too: their realized profit counts.
-    pub async fn holdings(&self, user: &UserId, portfolio: PortfolioId) -> Answer<Vec<Holding>> {
+    /// A portfolio and what it holds, of one snapshot; holdings of 0 too: their realized profit counts.
+    pub async fn holdings(
+        &self,
+        user: &UserId,
+        portfolio: PortfolioId,
+    ) -> Answer<(Portfolio, Vec<Holding>)> {
         let owner = user.clone();
         self.read(user, move |session| {
             Box::pin(async move {
-                portfolios::one(session, &owner, portfolio).await?;
-                of_portfolio(session, &owner, portfolio).await
+                let it = portfolios::one(session, &owner, portfolio).await?;
+                Ok((it, of_portfolio(session, &owner, portfolio).await?))
             })
         })
         .await
@@ -86,15 +90,22 @@ impl Store {
         let owner = user.clone();
         self.read(user, move |session| {
             Box::pin(async move {
-                let all = portfolios::list(session, &owner, Page::first(portfolios::MOST)).await?;
-                let rows: Vec<Row> = session.rows(Query::new(OF_OWNER).bind(&owner)).await?;
-                Ok((all, rows.into_iter().map(Holding::from).collect()))
+                let all = Page::first(portfolios::MOST);
+                let portfolios = portfolios::list(session, &owner, all).await?;
+                Ok((portfolios, of_owner(session, &owner).await?))
             })
         })
         .await
     }
 }
 
+/// All that a person holds.
+pub(super) async fn of_owner(session: &mut Session, owner: &UserId) -> Result<Vec<Holding>, Fault> {
+    let rows: Vec<Row> = session.rows(Query::new(OF_OWNER).bind(owner)).await?;
+    Ok(rows.into_iter().map(Holding::from).collect())
+}
+
+/// What a portfolio of that owner holds.
 pub(super) async fn of_portfolio(
     session: &mut Session,
     owner: &UserId,

@@ -20,6 +20,7 @@ mod alerts;
 mod columns;
 #[cfg(test)]
 mod contract;
+mod dashboard;
 mod folding;
 mod forecasts;
 mod holdings;
@@ -39,6 +40,7 @@ mod transact;
 mod transactions;
 
 pub use alerts::Arm;
+pub use dashboard::Dashboard;
 pub use forecasts::Basis;
 pub use keys::Key;
 pub use page::Page;

@@ -115,15 +115,8 @@ impl Store {
     /// A person's strategies without their steps, the oldest first.
     pub async fn strategies(&self, user: &UserId, page: Page<StrategyId>) -> Answer<Vec<Listed>> {
         let owner = user.clone();
-        self.read(user, move |session| {
-            Box::pin(async move {
-                let list =
-                    Query::new(LIST).bind(&owner).bind(page::start(page.after)).bind(page.limit);
-                let rows: Vec<Row> = session.rows(list).await?;
-                Ok(rows.into_iter().map(Listed::from).collect())
-            })
-        })
-        .await
+        self.read(user, move |session| Box::pin(async move { list(session, &owner, page).await }))
+            .await
     }
 
     /// One strategy with its steps.
@@ -161,6 +154,16 @@ impl Store {
         })
         .await
     }
+}
+
+pub(super) async fn list(
+    session: &mut Session,
+    owner: &UserId,
+    Page { after, limit }: Page<StrategyId>,
+) -> Result<Vec<Listed>, Fault> {
+    let list = Query::new(LIST).bind(owner).bind(page::start(after)).bind(limit);
+    let rows: Vec<Row> = session.rows(list).await?;
+    Ok(rows.into_iter().map(Listed::from).collect())
 }
 
 /// That owner's strategy, or that there is none.

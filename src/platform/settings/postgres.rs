@@ -25,6 +25,8 @@ section! {
         pub append_connections: usize = 2,
         /// Connections that read what people missed.
         pub read_connections: usize = 4,
+        /// Connections that read and write portfolios. Each has one transaction under way.
+        pub portfolio_connections: usize = 8,
         /// How long something waits for a connection while all of them are busy, before it is told
         /// to try again. At most 4s.
         pub pool_timeout: Duration = Duration::from_secs(1),
@@ -50,6 +52,7 @@ fn check_postgres(postgres: &Postgres, wrong: &mut Wrong) {
     wrong.unless(address.is_ok(), "url", format!("{BadAddress}, or nothing"));
     wrong.unless(postgres.append_connections > 0, "append_connections", "1 or more");
     wrong.unless(postgres.read_connections > 0, "read_connections", "1 or more");
+    wrong.unless(postgres.portfolio_connections > 0, "portfolio_connections", "1 or more");
     let bounded = |time: Duration| !time.is_zero() && time <= LONGEST;
     wrong.unless(bounded(postgres.pool_timeout), "pool_timeout", "more than 0s, at most 4s");
     wrong.unless(!postgres.connect_timeout.is_zero(), "connect_timeout", "more than 0s");

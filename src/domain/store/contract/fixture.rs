@@ -165,7 +165,7 @@ impl Fixture {
         portfolio: PortfolioId,
         token: TokenId,
     ) -> Option<Fold> {
-        let held = self.store.holdings(user, portfolio).await.unwrap().value;
+        let (_, held) = self.store.holdings(user, portfolio).await.unwrap().value;
         held.into_iter().find(|one| one.token.id == token).map(|one| one.fold)
     }
 

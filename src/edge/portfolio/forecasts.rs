@@ -1,0 +1,108 @@
+//! `/v1/forecasts`: what strategies would bring, computed here and never taken from outside.
+
+use actix_web::{HttpResponse, http::header::LOCATION, web};
+use serde::Serialize;
+
+use super::{
+    Desk,
+    body::{Body, id, json},
+    person::Person,
+    problem::Problem,
+    turning::{Turn, one_more, turned},
+};
+use crate::domain::{
+    moment::Moment,
+    portfolio::{
+        Refusal,
+        forecast::{Forecast, Line, forecast},
+        id::ForecastId,
+    },
+    store::{Basis, Stored},
+};
+
+const LIST: &str = "forecasts";
+
+pub(super) fn routes(app: &mut web::ServiceConfig) {
+    app.service(
+        web::resource("/v1/forecasts").route(web::get().to(all)).route(web::post().to(create)),
+    )
+    .service(
+        web::resource("/v1/forecasts/{id}")
+            .route(web::get().to(one))
+            .route(web::put().to(change))
+            .route(web::delete().to(delete)),
+    );
+}
+
+/// A forecast at the last known prices, a line for each holding.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    forecast: Forecast,
+    lines: Vec<Line>,
+}
+
+/// Computes a forecast; the list shows what was computed last, so that is kept if it had none that holds.
+async fn shown(person: &Person, id: ForecastId, desk: &Desk) -> Result<Shown, Problem> {
+    let Stored { generation, value } = desk.store.forecast(&person.0, id).await?;
+    let (Basis { forecast: it, holdings, plans }, board) = (value, (desk.prices)());
+    let (lines, summary) =
+        forecast(&holdings, &plans, &board.prices).map_err(Refusal::no_decimal("the forecast"))?;
+    let now = Moment::now();
+    if it.stale {
+        let from = Stored { generation, value: id };
+        desk.store.keep_summary(&person.0, &from, summary, board.version, now).await?;
+    }
+    let it = Forecast { summary: Some(summary), computed_at: Some(now), stale: false, ..it };
+    Ok(Shown { forecast: it, lines })
+}
+
+async fn all(
+    desk: web::Data<Desk>,
+    person: Person,
+    turn: web::Query<Turn>,
+) -> Result<HttpResponse, Problem> {
+    let page = turn.page::<ForecastId>(LIST)?;
+    let stored = desk.store.forecasts(&person.0, one_more(&page)).await?;
+    let key = |forecast: &Forecast| forecast.id;
+    Ok(HttpResponse::Ok().json(turned(LIST, stored.value, page.limit, stored.generation, key)))
+}
+
+async fn create(
+    desk: web::Data<Desk>,
+    person: Person,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let new = json(&body.bytes)?;
+    let id = desk.store.create_forecast(&person.0, new, body.key, Moment::now()).await?.value;
+    let shown = shown(&person, id, &desk).await?;
+    Ok(HttpResponse::Created().insert_header((LOCATION, format!("/v1/forecasts/{id}"))).json(shown))
+}
+
+async fn one(
+    desk: web::Data<Desk>,
+    person: Person,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::Ok().json(shown(&person, id(&path, "forecast")?, &desk).await?))
+}
+
+async fn change(
+    desk: web::Data<Desk>,
+    person: Person,
+    path: web::Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let (id, to) = (id(&path, "forecast")?, json(&body.bytes)?);
+    desk.store.change_forecast(&person.0, id, to, Moment::now()).await?;
+    Ok(HttpResponse::Ok().json(shown(&person, id, &desk).await?))
+}
+
+async fn delete(
+    desk: web::Data<Desk>,
+    person: Person,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    desk.store.delete_forecast(&person.0, id(&path, "forecast")?).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,57 @@
+//! What a person asks about their portfolios: HTTP under `/v1`, with the token that opens their sockets.
+//!
+//! One file a resource reads a request, asks the store and writes its answer down. What is refused is
+//! `application/problem+json` with a stable code (docs/PORTFOLIO.md).
+
+use std::sync::Arc;
+
+use actix_web::web;
+
+use crate::domain::{portfolio::token::PriceBoard, store::Store};
+
+mod alerts;
+mod body;
+mod dashboard;
+mod forecasts;
+mod holdings;
+mod person;
+mod portfolios;
+mod problem;
+mod strategies;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod transactions;
+mod turning;
+
+pub use person::{Doorkeeper, Stranger};
+
+/// All that these calls need; one for all workers.
+pub struct Desk {
+    pub store: Arc<Store>,
+    /// The last known prices.
+    pub prices: Box<dyn Fn() -> Arc<PriceBoard> + Send + Sync>,
+    /// Whose token it is.
+    pub doorkeeper: Arc<dyn Doorkeeper>,
+    /// Bytes of a request's body, at most; more is answered 413.
+    pub body_limit: usize,
+}
+
+/// Adds the routes to an `App`.
+pub fn routes(app: &mut web::ServiceConfig, desk: Arc<Desk>) {
+    let query = web::QueryConfig::default()
+        .error_handler(|wrong, _| problem::Problem::query(&wrong).into());
+    app.app_data(web::Data::from(desk)).app_data(query);
+    for resource in [
+        dashboard::routes,
+        portfolios::routes,
+        holdings::routes,
+        transactions::routes,
+        strategies::routes,
+        alerts::routes,
+        forecasts::routes,
+        tokens::routes,
+    ] {
+        app.configure(resource);
+    }
+}

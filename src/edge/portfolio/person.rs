@@ -1,0 +1,86 @@
+//! Who is asking: the user of the bearer token.
+
+use std::future::{Ready, ready};
+
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::{StatusCode, header::AUTHORIZATION},
+    web::Data,
+};
+
+use super::{Desk, problem::Problem};
+use crate::{ids::UserId, platform::tokens::TokenError, realtime::session::host::Node};
+
+/// Why somebody is not let in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stranger {
+    /// A new token helps.
+    Expired,
+    /// It is none of ours, or names nobody.
+    Invalid,
+    /// The user is blocked, or the token was revoked.
+    Barred,
+}
+
+/// Knows whose token it is.
+pub trait Doorkeeper: Send + Sync {
+    /// The user that a token in force names, who is never anonymous.
+    fn user(&self, token: &str) -> Result<UserId, Stranger>;
+}
+
+impl Doorkeeper for Node {
+    fn user(&self, token: &str) -> Result<UserId, Stranger> {
+        let claims = self.connections.connection(token, self.now()).map_err(|why| match why {
+            TokenError::Expired => Stranger::Expired,
+            TokenError::Invalid(_) => Stranger::Invalid,
+        })?;
+        if claims.user.is_anonymous() {
+            return Err(Stranger::Invalid);
+        }
+        match self.barred.barrier(claims.user.as_str(), &claims.papers, self.now()) {
+            None => Ok(claims.user),
+            Some(_) => Err(Stranger::Barred),
+        }
+    }
+}
+
+/// The user who asks.
+pub(super) struct Person(pub UserId);
+
+impl FromRequest for Person {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(person(request))
+    }
+}
+
+fn person(request: &HttpRequest) -> Result<Person, Problem> {
+    let unauthorized = |code, detail: &str| Problem::new(StatusCode::UNAUTHORIZED, code, detail);
+    let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = given.and_then(|value| value.split_once(' '));
+    let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let Some((_, token)) = token else {
+        return Err(unauthorized("unauthorized", "expected Authorization: Bearer TOKEN"));
+    };
+    let Some(desk) = request.app_data::<Data<Desk>>() else {
+        return Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "nobody is at the desk",
+        ));
+    };
+    desk.doorkeeper.user(token.trim()).map(Person).map_err(|stranger| match stranger {
+        Stranger::Expired => {
+            unauthorized("token_expired", "the token is not in force any more; get a new one")
+        }
+        Stranger::Invalid => {
+            unauthorized("unauthorized", "expected a token of this service that names a user")
+        }
+        Stranger::Barred => {
+            Problem::new(StatusCode::FORBIDDEN, "forbidden", "this user or token was barred")
+        }
+    })
+}

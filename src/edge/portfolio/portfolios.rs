@@ -1,0 +1,118 @@
+//! `/v1/portfolios`: names and sums.
+
+use actix_web::{HttpResponse, http::header::LOCATION, web};
+use serde::Serialize;
+
+use super::{
+    Desk,
+    body::{Body, id, json},
+    person::Person,
+    problem::Problem,
+    turning::{Turn, turned},
+};
+use crate::domain::{
+    moment::Moment,
+    portfolio::{
+        Refusal,
+        holding::{Holding, view},
+        id::PortfolioId,
+        portfolios::{Portfolio, Totals},
+        token::Prices,
+    },
+};
+
+const LIST: &str = "portfolios";
+
+pub(super) fn routes(app: &mut web::ServiceConfig) {
+    app.service(
+        web::resource("/v1/portfolios").route(web::get().to(all)).route(web::post().to(create)),
+    )
+    .service(
+        web::resource("/v1/portfolios/{id}")
+            .route(web::get().to(one))
+            .route(web::put().to(change))
+            .route(web::delete().to(delete)),
+    );
+}
+
+/// A portfolio and its sums.
+#[derive(Serialize)]
+pub(super) struct Shown {
+    #[serde(flatten)]
+    portfolio: Portfolio,
+    #[serde(flatten)]
+    totals: Totals,
+}
+
+pub(super) fn shown<'a>(
+    portfolio: Portfolio,
+    holdings: impl IntoIterator<Item = &'a Holding>,
+    prices: &Prices,
+) -> Result<Shown, Problem> {
+    let what = format!("the sums of {:?}", portfolio.name);
+    let (_, totals) = view(holdings, prices, Moment::now()).map_err(Refusal::no_decimal(what))?;
+    Ok(Shown { portfolio, totals })
+}
+
+async fn all(
+    desk: web::Data<Desk>,
+    person: Person,
+    turn: web::Query<Turn>,
+) -> Result<HttpResponse, Problem> {
+    let page = turn.page::<PortfolioId>(LIST)?;
+    let stored = desk.store.overview(&person.0).await?;
+    let ((portfolios, holdings), prices) = (stored.value, (desk.prices)());
+    let of = |portfolio: Portfolio| {
+        let id = portfolio.id;
+        shown(portfolio, holdings.iter().filter(|one| one.portfolio == id), &prices.prices)
+    };
+    let after = portfolios.into_iter().filter(|one| page.after.is_none_or(|after| one.id > after));
+    let items = after.take(page.limit + 1).map(of).collect::<Result<Vec<_>, _>>()?;
+    let key = |shown: &Shown| shown.portfolio.id;
+    Ok(HttpResponse::Ok().json(turned(LIST, items, page.limit, stored.generation, key)))
+}
+
+async fn create(
+    desk: web::Data<Desk>,
+    person: Person,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let new = json(&body.bytes)?;
+    let id = desk.store.create_portfolio(&person.0, new, body.key, Moment::now()).await?.value;
+    let (portfolio, holdings) = desk.store.holdings(&person.0, id).await?.value;
+    let shown = shown(portfolio, &holdings, &(desk.prices)().prices)?;
+    Ok(HttpResponse::Created()
+        .insert_header((LOCATION, format!("/v1/portfolios/{id}")))
+        .json(shown))
+}
+
+async fn one(
+    desk: web::Data<Desk>,
+    person: Person,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let (portfolio, holdings) =
+        desk.store.holdings(&person.0, id(&path, "portfolio")?).await?.value;
+    Ok(HttpResponse::Ok().json(shown(portfolio, &holdings, &(desk.prices)().prices)?))
+}
+
+async fn change(
+    desk: web::Data<Desk>,
+    person: Person,
+    path: web::Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let (id, to) = (id(&path, "portfolio")?, json(&body.bytes)?);
+    desk.store.change_portfolio(&person.0, id, to, Moment::now()).await?;
+    let (portfolio, holdings) = desk.store.holdings(&person.0, id).await?.value;
+    Ok(HttpResponse::Ok().json(shown(portfolio, &holdings, &(desk.prices)().prices)?))
+}
+
+async fn delete(
+    desk: web::Data<Desk>,
+    person: Person,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    desk.store.delete_portfolio(&person.0, id(&path, "portfolio")?).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

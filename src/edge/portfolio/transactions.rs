@@ -1,0 +1,138 @@
+//! `/v1/portfolios/{id}/transactions`, its import, and `/v1/transactions/{id}`.
+
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Desk,
+    body::{Body, id, json},
+    person::Person,
+    problem::Problem,
+    turning::{Turn, one_more, turned},
+};
+use crate::domain::{
+    moment::Moment,
+    portfolio::{
+        id::{PortfolioId, TransactionId},
+        import::{BadRow, Names, entries, read},
+        transaction::{Change, Entry, Place, Transaction},
+    },
+};
+
+const LIST: &str = "transactions";
+
+pub(super) fn routes(app: &mut web::ServiceConfig) {
+    app.service(
+        web::resource("/v1/portfolios/{id}/transactions/import").route(web::post().to(import)),
+    )
+    .service(
+        web::resource("/v1/portfolios/{id}/transactions")
+            .route(web::get().to(all))
+            .route(web::post().to(add)),
+    )
+    .service(
+        web::resource("/v1/transactions/{id}")
+            .route(web::patch().to(change))
+            .route(web::delete().to(delete)),
+    );
+}
+
+async fn all(
+    desk: web::Data<Desk>,
+    person: Person,
+    path: web::Path<String>,
+    turn: web::Query<Turn>,
+) -> Result<HttpResponse, Problem> {
+    let portfolio = id(&path, "portfolio")?;
+    let page = turn.page::<(Moment, TransactionId)>(&format!("{LIST} {portfolio}"))?;
+    let place = |(occurred_at, id)| Place { occurred_at, id };
+    let asked = crate::domain::store::Page { after: page.after.map(place), limit: page.limit };
+    let stored = desk.store.transactions(&person.0, portfolio, one_more(&asked)).await?;
+    let key = |one: &Transaction| (one.entry.occurred_at, one.id);
+    let name = format!("{LIST} {portfolio}");
+    Ok(HttpResponse::Ok().json(turned(&name, stored.value, page.limit, stored.generation, key)))
+}
+
+/// One transaction, or a list of them.
+async fn add(
+    desk: web::Data<Desk>,
+    person: Person,
+    path: web::Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    #[derive(Serialize)]
+    struct Added {
+        items: Vec<Transaction>,
+    }
+    let portfolio: PortfolioId = id(&path, "portfolio")?;
+    let several = body.bytes.trim_ascii_start().starts_with(b"[");
+    let entries: Vec<Entry> = if several { json(&body.bytes)? } else { vec![json(&body.bytes)?] };
+    let added =
+        desk.store.add_transactions(&person.0, portfolio, entries.clone(), body.key, Moment::now());
+    let ids = added.await?.value;
+    let with = |(id, entry)| Transaction { id, portfolio_id: portfolio, entry };
+    let mut items: Vec<Transaction> = ids.into_iter().zip(entries).map(with).collect();
+    Ok(match (several, items.pop()) {
+        (false, Some(one)) => HttpResponse::Created().json(one),
+        (_, last) => {
+            items.extend(last);
+            HttpResponse::Created().json(Added { items })
+        }
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct How {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What became of a file.
+#[derive(Serialize)]
+struct Imported {
+    /// Rows that were entered; with `dry_run`, that would be.
+    imported: usize,
+    dry_run: bool,
+    errors: Vec<BadRow>,
+}
+
+async fn import(
+    desk: web::Data<Desk>,
+    person: Person,
+    path: web::Path<String>,
+    how: web::Query<How>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let portfolio: PortfolioId = id(&path, "portfolio")?;
+    let (rows, mut errors) = read(&body.bytes)?;
+    let mut symbols: Vec<&str> = rows.iter().map(|row| &*row.symbol).collect();
+    symbols.sort_unstable();
+    symbols.dedup();
+    let names = Names::of(&desk.store.tokens_called(&symbols).await?);
+    let entries = entries(rows, &names, &mut errors);
+    let done =
+        desk.store.import_transactions(&person.0, portfolio, entries, how.dry_run).await?.value;
+    errors.extend(done.bad);
+    errors.sort_by_key(|bad| bad.line);
+    Ok(HttpResponse::Ok().json(Imported { imported: done.rows, dry_run: how.dry_run, errors }))
+}
+
+async fn change(
+    desk: web::Data<Desk>,
+    person: Person,
+    path: web::Path<String>,
+    body: Body,
+) -> Result<HttpResponse, Problem> {
+    let (id, to) = (id(&path, "transaction")?, json::<Change>(&body.bytes)?);
+    Ok(HttpResponse::Ok().json(desk.store.change_transaction(&person.0, id, to).await?.value))
+}
+
+async fn delete(
+    desk: web::Data<Desk>,
+    person: Person,
+    path: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    desk.store.delete_transaction(&person.0, id(&path, "transaction")?).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

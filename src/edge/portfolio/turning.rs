@@ -1,0 +1,75 @@
+//! Turning pages: `?limit=50&cursor=...`, and `next_cursor` in the answer.
+//!
+//! A cursor names the last entry of its page, so that what is added or deleted meanwhile moves nothing. It shows nothing that
+//! its reader did not see, and opens nothing: whose list it is says the token.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::problem::Problem;
+use crate::domain::store::Page;
+
+/// Entries of a page, unless told otherwise, and at most.
+const USUAL: usize = 50;
+const MOST: usize = 200;
+
+/// The query of a list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Turn {
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+/// A page of a list, and where it goes on.
+#[derive(Serialize)]
+pub(super) struct Turned<T> {
+    pub items: Vec<T>,
+    pub next_cursor: Option<String>,
+    /// The generation of the person's data that it shows.
+    pub generation: i64,
+}
+
+impl Turn {
+    /// What is asked of the list `name`.
+    pub fn page<K: DeserializeOwned>(&self, name: &str) -> Result<Page<K>, Problem> {
+        let limit = self.limit.as_deref().map_or(Some(USUAL), |limit| limit.parse().ok());
+        let Some(limit) = limit.filter(|limit| (1..=MOST).contains(limit)) else {
+            let came = self.limit.as_deref().unwrap_or_default();
+            return Err(Problem::invalid("limit", "a number from 1 to 200", came));
+        };
+        let read = |cursor: &str| {
+            let json = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+            let (of, key): (String, K) = serde_json::from_slice(&json).ok()?;
+            (of == name).then_some(key)
+        };
+        let after = match self.cursor.as_deref() {
+            None | Some("") => None,
+            Some(cursor) => {
+                let expected = "a next_cursor of this list, or none for its beginning";
+                Some(read(cursor).ok_or_else(|| Problem::invalid("cursor", expected, cursor))?)
+            }
+        };
+        Ok(Page { after, limit })
+    }
+}
+
+/// One entry more than the page has, to see whether there are more.
+pub(super) fn one_more<K: Clone>(page: &Page<K>) -> Page<K> {
+    Page { after: page.after.clone(), limit: page.limit + 1 }
+}
+
+/// The page out of what was read for it, which may be more.
+pub(super) fn turned<T, K: Serialize>(
+    name: &str,
+    mut items: Vec<T>,
+    limit: usize,
+    generation: i64,
+    key: impl Fn(&T) -> K,
+) -> Turned<T> {
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let last = items.last().filter(|_| more).map(|last| (name, key(last)));
+    let cursor = last.and_then(|last| serde_json::to_vec(&last).ok());
+    Turned { items, next_cursor: cursor.map(|json| URL_SAFE_NO_PAD.encode(json)), generation }
+}

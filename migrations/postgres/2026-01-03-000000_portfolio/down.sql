@@ -8,6 +8,7 @@ drop table holding_checkpoints;
 drop table holdings;
 drop table transactions;
 drop table portfolios;
+drop table price_versions;
 drop table prices;
 drop table tokens;
 drop table people;

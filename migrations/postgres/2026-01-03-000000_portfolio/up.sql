@@ -30,6 +30,12 @@ create table prices (
 ) with (fillfactor = 50);
 create index prices_by_version on prices (version);
 
+-- The last version. Its row's lock makes versions visible in order: who has read one has read all below it.
+create table price_versions (
+    id integer primary key check (id = 1),
+    version bigint not null
+);
+
 create table portfolios (
     id text collate "C" primary key,
     owner text collate "C" not null,

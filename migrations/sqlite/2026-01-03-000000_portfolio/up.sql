@@ -30,6 +30,12 @@ create table prices (
 ) without rowid;
 create index prices_by_version on prices (version);
 
+-- The last version. Its row's lock makes versions visible in order: who has read one has read all below it.
+create table price_versions (
+    id integer primary key not null check (id = 1),
+    version bigint not null
+);
+
 create table portfolios (
     id text primary key not null,
     owner text not null,

@@ -196,6 +196,9 @@ async fn put(session: &mut Session, rows: Vec<[Value; 7]>) -> Result<(), Fault> 
     Ok(())
 }
 
+const NEXT_VERSION: &str = "insert into price_versions (id, version) values (1, 1) \
+    on conflict (id) do update set version = price_versions.version + 1 returning version";
+
 #[derive(QueryableByName)]
 struct Version {
     #[diesel(sql_type = BigInt)]
@@ -203,8 +206,8 @@ struct Version {
 }
 
 async fn put_prices(session: &mut Session, prices: Prices) -> Result<i64, Fault> {
-    let last = Query::new("select coalesce(max(version), 0) as version from prices");
-    let version = session.row::<Version>(last).await?.map_or(0, |row| row.version) + 1;
+    let version =
+        session.row::<Version>(Query::new(NEXT_VERSION)).await?.map_or(0, |row| row.version);
     let prices: Vec<(TokenId, Price)> = prices.into_iter().collect();
     for prices in prices.chunks(MOST) {
         let row = |(token, price): &(TokenId, Price)| -> [Value; 4] {

@@ -51,7 +51,9 @@ async fn shown(person: &Person, id: ForecastId, desk: &Desk) -> Result<Shown, Pr
     let now = Moment::now();
     if it.stale {
         let from = Stored { generation, value: id };
-        desk.store.keep_summary(&person.0, &from, summary, board.version, now).await?;
+        let kept = desk.store.keep_summary(&person.0, &from, summary, board.version, now).await;
+        // Who asked has the answer all the same.
+        kept.inspect_err(|why| log::debug!("a forecast could not be kept: {why}")).ok();
     }
     let it = Forecast { summary: Some(summary), computed_at: Some(now), stale: false, ..it };
     Ok(Shown { forecast: it, lines })

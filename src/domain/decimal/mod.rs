@@ -28,7 +28,8 @@ const ONE: i128 = 10i128.pow(FRACTION_DIGITS);
 const END: i128 = 10i128.pow(DIGITS);
 
 /// A number with up to 18 digits after the point and 20 before it, exact. Written as a JSON string.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, utoipa::ToSchema)]
+#[schema(value_type = String, example = "12.5", pattern = r"^-?[0-9]+(\.[0-9]{1,18})?$")]
 pub struct Decimal(i128);
 
 /// The result of a formula is no [`Decimal`].

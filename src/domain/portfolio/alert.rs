@@ -15,8 +15,9 @@ use crate::domain::{
 pub const BEFORE: Decimal = Decimal::whole(2);
 
 /// Which of its two alerts of a step.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AlertKind)]
 pub enum Kind {
     BeforeTarget,
     TargetReached,
@@ -36,7 +37,7 @@ impl Kind {
 }
 
 /// What is armed of a step.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
 pub struct Armed {
     pub step_id: StepId,
     pub state: StepState,
@@ -47,7 +48,7 @@ pub struct Armed {
 }
 
 /// An alert that fired.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
 pub struct Alert {
     pub id: AlertId,
     pub strategy_id: StrategyId,

@@ -24,11 +24,12 @@ pub const MOST_APPLIED: usize = 500;
 pub type Applied = BTreeMap<TokenId, StrategyId>;
 
 /// A forecast without its lines.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
 pub struct Forecast {
     pub id: ForecastId,
     pub portfolio_id: PortfolioId,
     pub name: String,
+    #[schema(value_type = BTreeMap<TokenId, StrategyId>)]
     pub applied: Applied,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
@@ -41,7 +42,7 @@ pub struct Forecast {
 }
 
 /// A forecast as it is asked for. Its summary is computed, never taken from outside.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewForecast {
     pub portfolio_id: PortfolioId,
@@ -49,6 +50,7 @@ pub struct NewForecast {
     pub name: String,
     /// Tokens that the portfolio holds, each with a strategy for that token.
     #[serde(default)]
+    #[schema(value_type = BTreeMap<TokenId, StrategyId>)]
     pub applied: Applied,
     /// Up to 2,000 characters.
     #[serde(default)]
@@ -73,7 +75,8 @@ pub struct Plan {
 }
 
 /// The totals of a forecast: sums of its lines.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ForecastSummary)]
 pub struct Summary {
     pub invested: Decimal,
     pub collected: Decimal,
@@ -85,7 +88,8 @@ pub struct Summary {
 }
 
 /// What becomes of one holding.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = ForecastLine)]
 pub struct Line {
     pub token_id: TokenId,
     pub symbol: String,

@@ -24,7 +24,8 @@ pub struct Holding {
 }
 
 /// What is held of a token, at its price.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Holding)]
 pub struct HoldingView {
     pub token: Token,
     pub quantity: Decimal,

@@ -33,7 +33,7 @@ pub struct Row {
 }
 
 /// A row that is not taken.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
 pub struct BadRow {
     pub line: u64,
     pub reason: String,

@@ -9,7 +9,7 @@ use crate::domain::{
 };
 
 /// A portfolio, without what it holds.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
 pub struct Portfolio {
     pub id: PortfolioId,
     pub name: String,
@@ -22,7 +22,7 @@ pub struct Portfolio {
 }
 
 /// A portfolio as it is asked for, new or in the place of the one before.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewPortfolio {
     /// 1 to 100 characters, unique among a person's.
@@ -45,7 +45,7 @@ impl NewPortfolio {
 }
 
 /// The figures of several holdings together.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, utoipa::ToSchema)]
 pub struct Totals {
     pub invested: Decimal,
     pub value: Decimal,

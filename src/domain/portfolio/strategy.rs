@@ -17,7 +17,7 @@ use crate::domain::{
 pub const MOST_STEPS: usize = 6;
 
 /// What a step's target is measured in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetKind {
     /// Percent above a reference.
@@ -27,8 +27,9 @@ pub enum TargetKind {
 }
 
 /// Where a strategy stands; alerts come of active ones.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = StrategyStatus)]
 pub enum Status {
     Draft,
     Active,
@@ -37,7 +38,7 @@ pub enum Status {
 }
 
 /// Where a step stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
     Pending,
@@ -69,7 +70,7 @@ names! {
 }
 
 /// Sell so much at that price.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     pub target_kind: TargetKind,
@@ -123,7 +124,7 @@ pub(super) fn sell<'a>(
 }
 
 /// A strategy without its steps.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
 pub struct Strategy {
     pub id: StrategyId,
     pub token_id: TokenId,
@@ -138,7 +139,7 @@ pub struct Strategy {
 }
 
 /// A step and what follows from it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
 pub struct Step {
     pub id: StepId,
     #[serde(flatten)]
@@ -151,7 +152,8 @@ pub struct Step {
 }
 
 /// What a strategy would bring.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = StrategySummary)]
 pub struct Summary {
     pub to_sell: Decimal,
     pub remaining: Decimal,
@@ -178,7 +180,7 @@ impl Summary {
 }
 
 /// A strategy as it is asked for.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewStrategy {
     pub token_id: TokenId,
@@ -202,7 +204,7 @@ fn draft() -> Status {
 }
 
 /// A step as it is asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(from = "StepWords")]
 pub struct NewStep {
     /// A step that is there already keeps its alerts and, unless told, its state.
@@ -231,8 +233,9 @@ impl From<StepWords> for NewStep {
 }
 
 /// What is to change about a strategy; what is left out stays.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = StrategyChange)]
 pub struct Change {
     pub name: Option<String>,
     pub base_quantity: Option<Decimal>,
@@ -240,6 +243,7 @@ pub struct Change {
     pub status: Option<Status>,
     /// `null` takes them away.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
     pub notes: Option<Option<String>>,
     /// All of them, in the place of those before.
     pub steps: Option<Vec<NewStep>>,

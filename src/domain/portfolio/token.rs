@@ -11,7 +11,7 @@ use crate::domain::{decimal::Decimal, moment::Moment};
 pub const FRESH: Duration = Duration::from_secs(30);
 
 /// A thing that can be held. Two may share a symbol; `provider_id` tells them apart.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
 pub struct Token {
     pub id: TokenId,
     pub symbol: String,

@@ -13,8 +13,9 @@ use crate::domain::{decimal::Decimal, moment::Moment};
 pub const MOST: usize = 1_000;
 
 /// What kind of coming or going it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = TransactionKind)]
 pub enum Kind {
     Buy,
     Sell,
@@ -50,7 +51,7 @@ impl Kind {
 }
 
 /// A transaction.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
 pub struct Transaction {
     pub id: TransactionId,
     pub portfolio_id: PortfolioId,
@@ -59,8 +60,9 @@ pub struct Transaction {
 }
 
 /// What somebody says about a transaction.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewTransaction)]
 pub struct Entry {
     pub token_id: TokenId,
     pub kind: Kind,
@@ -75,8 +77,9 @@ pub struct Entry {
 }
 
 /// What is to change about a transaction; what is left out stays.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TransactionChange)]
 pub struct Change {
     pub token_id: Option<TokenId>,
     pub kind: Option<Kind>,
@@ -85,6 +88,7 @@ pub struct Change {
     pub occurred_at: Option<Moment>,
     /// `null` takes them away.
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
     pub notes: Option<Option<String>>,
 }
 

@@ -68,7 +68,7 @@ select id, strategy, step, token, kind, target_price, price, fired_at from alert
 where owner = $1 and id < $2 order by id desc limit $3";
 
 /// What is to be armed of a step.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Arm {
     pub step_id: StepId,

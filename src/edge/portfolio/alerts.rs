@@ -7,13 +7,13 @@ use super::{
     Desk,
     body::{Body, id, json},
     person::Person,
-    problem::Problem,
-    turning::{Turn, one_more, turned},
+    problem::{Problem, Written},
+    turning::{Turn, Turned, one_more, turned},
 };
 use crate::domain::{
     portfolio::{
         alert::{Alert, Armed},
-        id::AlertId,
+        id::{AlertId, StrategyId},
     },
     store::Arm,
 };
@@ -29,37 +29,68 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
     .service(web::resource("/v1/alerts").route(web::get().to(fired)));
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = ArmedSteps)]
 struct Steps {
     steps: Vec<Armed>,
 }
 
-async fn armed(
+/// What is to be armed; steps that are not named stay as they are.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Arms {
+    steps: Vec<Arm>,
+}
+
+/// What is armed of a strategy.
+#[utoipa::path(
+    get,
+    path = "/v1/strategies/{id}/alerts",
+    operation_id = "alerts_armed",
+    tag = "alerts",
+    params(("id" = StrategyId, Path)),
+    responses((status = 200, body = Steps), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn armed(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let steps = desk.store.armed(&person.0, id(&path, "strategy")?).await?.value;
+    let steps = desk.store.armed(&person.0, id::<StrategyId>(&path, "strategy")?).await?.value;
     Ok(HttpResponse::Ok().json(Steps { steps }))
 }
 
-async fn arm(
+/// Arms steps anew.
+#[utoipa::path(
+    put,
+    path = "/v1/strategies/{id}/alerts",
+    operation_id = "alerts_arm",
+    tag = "alerts",
+    params(("id" = StrategyId, Path)),
+    request_body = Arms,
+    responses((status = 200, body = Steps), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn arm(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Arms {
-        steps: Vec<Arm>,
-    }
     let (id, Arms { steps }) = (id(&path, "strategy")?, json(&body.bytes)?);
     let steps = desk.store.arm(&person.0, id, steps).await?.value;
     Ok(HttpResponse::Ok().json(Steps { steps }))
 }
 
-async fn fired(
+/// What fired, the latest first.
+#[utoipa::path(
+    get,
+    path = "/v1/alerts",
+    operation_id = "alerts_fired",
+    tag = "alerts",
+    params(Turn),
+    responses((status = 200, body = Turned<Alert>), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn fired(
     desk: web::Data<Desk>,
     person: Person,
     turn: web::Query<Turn>,

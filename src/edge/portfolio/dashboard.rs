@@ -28,13 +28,14 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
     app.service(web::resource("/v1/dashboard").route(web::get().to(dashboard)));
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 struct Part<'a, T> {
     items: &'a [T],
     as_of: Moment,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Dashboard)]
 struct Answer<'a> {
     generation: i64,
     price_version: i64,
@@ -46,7 +47,18 @@ struct Answer<'a> {
     problems: BTreeMap<&'static str, Written<'a>>,
 }
 
-async fn dashboard(desk: web::Data<Desk>, person: Person) -> Result<HttpResponse, Problem> {
+/// All that a dashboard shows, of one generation.
+#[utoipa::path(
+    get,
+    path = "/v1/dashboard",
+    operation_id = "dashboard",
+    tag = "dashboard",
+    responses((status = 200, body = Answer), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn dashboard(
+    desk: web::Data<Desk>,
+    person: Person,
+) -> Result<HttpResponse, Problem> {
     let (stored, board) = (desk.store.dashboard(&person.0).await?, (desk.prices)());
     let (all, as_of) = (stored.value, Moment::now());
     let holdings = of_default(&all.portfolios, &all.holdings, &board.prices, as_of);

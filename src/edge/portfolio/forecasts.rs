@@ -7,14 +7,14 @@ use super::{
     Desk,
     body::{Body, id, json},
     person::Person,
-    problem::Problem,
-    turning::{Turn, one_more, turned},
+    problem::{Problem, Written},
+    turning::{Turn, Turned, one_more, turned},
 };
 use crate::domain::{
     moment::Moment,
     portfolio::{
         Refusal,
-        forecast::{Forecast, Line, forecast},
+        forecast::{Forecast, Line, NewForecast, forecast},
         id::ForecastId,
     },
     store::{Basis, Stored},
@@ -35,7 +35,8 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
 }
 
 /// A forecast at the last known prices, a line for each holding.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = ForecastView)]
 struct Shown {
     #[serde(flatten)]
     forecast: Forecast,
@@ -59,7 +60,16 @@ async fn shown(person: &Person, id: ForecastId, desk: &Desk) -> Result<Shown, Pr
     Ok(Shown { forecast: it, lines })
 }
 
-async fn all(
+/// Your forecasts and what was computed of them last.
+#[utoipa::path(
+    get,
+    path = "/v1/forecasts",
+    operation_id = "forecasts_all",
+    tag = "forecasts",
+    params(Turn),
+    responses((status = 200, body = Turned<Forecast>), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn all(
     desk: web::Data<Desk>,
     person: Person,
     turn: web::Query<Turn>,
@@ -70,18 +80,36 @@ async fn all(
     Ok(HttpResponse::Ok().json(turned(LIST, stored.value, page.limit, stored.generation, key)))
 }
 
-async fn create(
+/// Creates a forecast.
+#[utoipa::path(
+    post,
+    path = "/v1/forecasts",
+    operation_id = "forecasts_create",
+    tag = "forecasts",
+    request_body = NewForecast,
+    responses((status = 201, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn create(
     desk: web::Data<Desk>,
     person: Person,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let new = json(&body.bytes)?;
+    let new: NewForecast = json(&body.bytes)?;
     let id = desk.store.create_forecast(&person.0, new, body.key, Moment::now()).await?.value;
     let shown = shown(&person, id, &desk).await?;
     Ok(HttpResponse::Created().insert_header((LOCATION, format!("/v1/forecasts/{id}"))).json(shown))
 }
 
-async fn one(
+/// One forecast at the last known prices.
+#[utoipa::path(
+    get,
+    path = "/v1/forecasts/{id}",
+    operation_id = "forecasts_one",
+    tag = "forecasts",
+    params(("id" = ForecastId, Path)),
+    responses((status = 200, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn one(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,
@@ -89,7 +117,17 @@ async fn one(
     Ok(HttpResponse::Ok().json(shown(&person, id(&path, "forecast")?, &desk).await?))
 }
 
-async fn change(
+/// Describes a forecast anew.
+#[utoipa::path(
+    put,
+    path = "/v1/forecasts/{id}",
+    operation_id = "forecasts_change",
+    tag = "forecasts",
+    params(("id" = ForecastId, Path)),
+    request_body = NewForecast,
+    responses((status = 200, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn change(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,
@@ -100,7 +138,16 @@ async fn change(
     Ok(HttpResponse::Ok().json(shown(&person, id, &desk).await?))
 }
 
-async fn delete(
+/// Deletes a forecast.
+#[utoipa::path(
+    delete,
+    path = "/v1/forecasts/{id}",
+    operation_id = "forecasts_delete",
+    tag = "forecasts",
+    params(("id" = ForecastId, Path)),
+    responses((status = 204), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn delete(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,

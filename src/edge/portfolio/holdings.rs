@@ -7,8 +7,8 @@ use super::{
     Desk,
     body::id,
     person::Person,
-    problem::Problem,
-    turning::{Turn, turned},
+    problem::{Problem, Written},
+    turning::{Turn, Turned, turned},
 };
 use crate::domain::{
     decimal::Decimal,
@@ -16,7 +16,7 @@ use crate::domain::{
     portfolio::{
         Refusal,
         holding::{Holding, HoldingView, merged, view},
-        id::TokenId,
+        id::{PortfolioId, TokenId},
     },
 };
 
@@ -41,17 +41,35 @@ impl Stands {
     }
 }
 
-async fn of_portfolio(
+/// What a portfolio holds, the most valuable first.
+#[utoipa::path(
+    get,
+    path = "/v1/portfolios/{id}/holdings",
+    operation_id = "holdings_of_portfolio",
+    tag = "holdings",
+    params(("id" = PortfolioId, Path), Turn),
+    responses((status = 200, body = Turned<HoldingView>), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn of_portfolio(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,
     turn: web::Query<Turn>,
 ) -> Result<HttpResponse, Problem> {
-    let stored = desk.store.holdings(&person.0, id(&path, "portfolio")?).await?;
+    let stored = desk.store.holdings(&person.0, id::<PortfolioId>(&path, "portfolio")?).await?;
     answer(&desk, &turn, stored.generation, &stored.value.1)
 }
 
-async fn of_all(
+/// What all your portfolios hold together.
+#[utoipa::path(
+    get,
+    path = "/v1/holdings",
+    operation_id = "holdings_of_all",
+    tag = "holdings",
+    params(Turn),
+    responses((status = 200, body = Turned<HoldingView>), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn of_all(
     desk: web::Data<Desk>,
     person: Person,
     turn: web::Query<Turn>,

@@ -14,6 +14,7 @@ mod body;
 mod dashboard;
 mod forecasts;
 mod holdings;
+mod openapi;
 mod person;
 mod portfolios;
 mod problem;
@@ -44,6 +45,7 @@ pub fn routes(app: &mut web::ServiceConfig, desk: Arc<Desk>) {
     app.app_data(web::Data::from(desk)).app_data(query);
     for resource in [
         dashboard::routes,
+        openapi::routes,
         portfolios::routes,
         holdings::routes,
         transactions::routes,

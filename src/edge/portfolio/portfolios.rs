@@ -7,8 +7,8 @@ use super::{
     Desk,
     body::{Body, id, json},
     person::Person,
-    problem::Problem,
-    turning::{Turn, turned},
+    problem::{Problem, Written},
+    turning::{Turn, Turned, turned},
 };
 use crate::domain::{
     moment::Moment,
@@ -16,7 +16,7 @@ use crate::domain::{
         Refusal,
         holding::{Holding, view},
         id::PortfolioId,
-        portfolios::{Portfolio, Totals},
+        portfolios::{NewPortfolio, Portfolio, Totals},
         token::Prices,
     },
 };
@@ -36,7 +36,8 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
 }
 
 /// A portfolio and its sums.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = PortfolioView)]
 pub(super) struct Shown {
     #[serde(flatten)]
     portfolio: Portfolio,
@@ -54,7 +55,16 @@ pub(super) fn shown<'a>(
     Ok(Shown { portfolio, totals })
 }
 
-async fn all(
+/// Your portfolios and their sums.
+#[utoipa::path(
+    get,
+    path = "/v1/portfolios",
+    operation_id = "portfolios_all",
+    tag = "portfolios",
+    params(Turn),
+    responses((status = 200, body = Turned<Shown>), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn all(
     desk: web::Data<Desk>,
     person: Person,
     turn: web::Query<Turn>,
@@ -72,12 +82,21 @@ async fn all(
     Ok(HttpResponse::Ok().json(turned(LIST, items, page.limit, stored.generation, key)))
 }
 
-async fn create(
+/// Creates a portfolio.
+#[utoipa::path(
+    post,
+    path = "/v1/portfolios",
+    operation_id = "portfolios_create",
+    tag = "portfolios",
+    request_body = NewPortfolio,
+    responses((status = 201, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn create(
     desk: web::Data<Desk>,
     person: Person,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let new = json(&body.bytes)?;
+    let new: NewPortfolio = json(&body.bytes)?;
     let id = desk.store.create_portfolio(&person.0, new, body.key, Moment::now()).await?.value;
     let (portfolio, holdings) = desk.store.holdings(&person.0, id).await?.value;
     let shown = shown(portfolio, &holdings, &(desk.prices)().prices)?;
@@ -86,7 +105,16 @@ async fn create(
         .json(shown))
 }
 
-async fn one(
+/// One portfolio.
+#[utoipa::path(
+    get,
+    path = "/v1/portfolios/{id}",
+    operation_id = "portfolios_one",
+    tag = "portfolios",
+    params(("id" = PortfolioId, Path)),
+    responses((status = 200, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn one(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,
@@ -96,7 +124,17 @@ async fn one(
     Ok(HttpResponse::Ok().json(shown(portfolio, &holdings, &(desk.prices)().prices)?))
 }
 
-async fn change(
+/// Describes a portfolio anew.
+#[utoipa::path(
+    put,
+    path = "/v1/portfolios/{id}",
+    operation_id = "portfolios_change",
+    tag = "portfolios",
+    params(("id" = PortfolioId, Path)),
+    request_body = NewPortfolio,
+    responses((status = 200, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn change(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,
@@ -108,7 +146,16 @@ async fn change(
     Ok(HttpResponse::Ok().json(shown(portfolio, &holdings, &(desk.prices)().prices)?))
 }
 
-async fn delete(
+/// Deletes a portfolio and all that hangs on it.
+#[utoipa::path(
+    delete,
+    path = "/v1/portfolios/{id}",
+    operation_id = "portfolios_delete",
+    tag = "portfolios",
+    params(("id" = PortfolioId, Path)),
+    responses((status = 204), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn delete(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,

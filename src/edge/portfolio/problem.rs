@@ -19,7 +19,8 @@ pub(super) struct Problem {
     detail: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
 pub(super) struct Written<'a> {
     r#type: &'static str,
     title: &'a str,

@@ -7,15 +7,15 @@ use super::{
     Desk,
     body::{Body, id, json},
     person::Person,
-    problem::Problem,
-    turning::{Turn, one_more, turned},
+    problem::{Problem, Written},
+    turning::{Turn, Turned, one_more, turned},
 };
 use crate::domain::{
     moment::Moment,
     portfolio::{
         Refusal,
         id::StrategyId,
-        strategy::{Change, Step, Strategy, Summary},
+        strategy::{Change, NewStrategy, Step, Strategy, Summary},
     },
     store::Listed,
 };
@@ -35,7 +35,8 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
 }
 
 /// A strategy, its steps, and what it would bring.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = StrategyView)]
 struct Shown {
     #[serde(flatten)]
     strategy: Strategy,
@@ -51,7 +52,8 @@ fn shown((strategy, steps): (Strategy, Vec<Step>)) -> Result<Shown, Problem> {
 }
 
 /// An entry of the list.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = StrategyListed)]
 pub(super) struct Entry {
     #[serde(flatten)]
     strategy: Strategy,
@@ -65,7 +67,16 @@ impl From<Listed> for Entry {
     }
 }
 
-async fn all(
+/// Your strategies without their steps.
+#[utoipa::path(
+    get,
+    path = "/v1/strategies",
+    operation_id = "strategies_all",
+    tag = "strategies",
+    params(Turn),
+    responses((status = 200, body = Turned<Entry>), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn all(
     desk: web::Data<Desk>,
     person: Person,
     turn: web::Query<Turn>,
@@ -77,12 +88,21 @@ async fn all(
     Ok(HttpResponse::Ok().json(turned(LIST, items, page.limit, stored.generation, key)))
 }
 
-async fn create(
+/// Creates a strategy.
+#[utoipa::path(
+    post,
+    path = "/v1/strategies",
+    operation_id = "strategies_create",
+    tag = "strategies",
+    request_body = NewStrategy,
+    responses((status = 201, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn create(
     desk: web::Data<Desk>,
     person: Person,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let new = json(&body.bytes)?;
+    let new: NewStrategy = json(&body.bytes)?;
     let id = desk.store.create_strategy(&person.0, new, body.key, Moment::now()).await?.value;
     let shown = shown(desk.store.strategy(&person.0, id).await?.value)?;
     Ok(HttpResponse::Created()
@@ -90,7 +110,16 @@ async fn create(
         .json(shown))
 }
 
-async fn one(
+/// One strategy, its steps, and what it would bring.
+#[utoipa::path(
+    get,
+    path = "/v1/strategies/{id}",
+    operation_id = "strategies_one",
+    tag = "strategies",
+    params(("id" = StrategyId, Path)),
+    responses((status = 200, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn one(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,
@@ -99,7 +128,17 @@ async fn one(
     Ok(HttpResponse::Ok().json(shown(stored.value)?))
 }
 
-async fn change(
+/// Changes a strategy.
+#[utoipa::path(
+    patch,
+    path = "/v1/strategies/{id}",
+    operation_id = "strategies_change",
+    tag = "strategies",
+    params(("id" = StrategyId, Path)),
+    request_body = Change,
+    responses((status = 200, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn change(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,
@@ -110,7 +149,16 @@ async fn change(
     Ok(HttpResponse::Ok().json(shown(stored.value)?))
 }
 
-async fn delete(
+/// Deletes a strategy; forecasts go on without it.
+#[utoipa::path(
+    delete,
+    path = "/v1/strategies/{id}",
+    operation_id = "strategies_delete",
+    tag = "strategies",
+    params(("id" = StrategyId, Path)),
+    responses((status = 204), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn delete(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,

@@ -7,6 +7,8 @@ use actix_web::{
 };
 use serde_json::{Value, json};
 
+mod document;
+
 use super::*;
 use crate::{
     domain::{

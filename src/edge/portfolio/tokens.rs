@@ -5,7 +5,11 @@ use std::time::Duration;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-use super::{Desk, person::Person, problem::Problem};
+use super::{
+    Desk,
+    person::Person,
+    problem::{Problem, Written},
+};
 use crate::domain::{
     decimal::Decimal,
     moment::Moment,
@@ -23,34 +27,54 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
         .service(web::resource("/v1/prices").route(web::get().to(prices)));
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+struct Found {
+    items: Vec<Token>,
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
-struct Search {
+#[into_params(parameter_in = Query)]
+pub(super) struct Search {
+    /// How its symbol or name begins.
     #[serde(default)]
     search: String,
 }
 
-async fn search(
+/// Tokens by the beginning of symbol or name.
+#[utoipa::path(
+    get,
+    path = "/v1/tokens",
+    operation_id = "tokens_search",
+    tag = "tokens",
+    params(Search),
+    responses((status = 200, body = Found), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn search(
     desk: web::Data<Desk>,
     _: Person,
     asked: web::Query<Search>,
 ) -> Result<HttpResponse, Problem> {
-    #[derive(Serialize)]
-    struct Found {
-        items: Vec<Token>,
-    }
     let begins: String = asked.search.chars().take(200).filter(|c| !c.is_control()).collect();
     let items = desk.store.search_tokens(&begins, FOUND).await?;
     Ok(HttpResponse::Ok().json(Found { items }))
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+struct Known {
+    items: Vec<Priced>,
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
-struct Which {
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// Ids of tokens with commas between, at most 500.
     ids: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Price)]
 struct Priced {
     token_id: TokenId,
     price: Decimal,
@@ -59,15 +83,20 @@ struct Priced {
     age_seconds: u64,
 }
 
-async fn prices(
+/// The last known prices.
+#[utoipa::path(
+    get,
+    path = "/v1/prices",
+    operation_id = "tokens_prices",
+    tag = "tokens",
+    params(Which),
+    responses((status = 200, body = Known), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn prices(
     desk: web::Data<Desk>,
     _: Person,
     asked: web::Query<Which>,
 ) -> Result<HttpResponse, Problem> {
-    #[derive(Serialize)]
-    struct Known {
-        items: Vec<Priced>,
-    }
     let ids: Vec<&str> = asked.ids.split(',').collect();
     list("ids", ids.len(), 1, PRICES)?;
     let (known, now) = ((desk.prices)(), Moment::now());

@@ -7,8 +7,8 @@ use super::{
     Desk,
     body::{Body, id, json},
     person::Person,
-    problem::Problem,
-    turning::{Turn, one_more, turned},
+    problem::{Problem, Written},
+    turning::{Turn, Turned, one_more, turned},
 };
 use crate::domain::{
     moment::Moment,
@@ -37,7 +37,16 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
     );
 }
 
-async fn all(
+/// Transactions, the latest first.
+#[utoipa::path(
+    get,
+    path = "/v1/portfolios/{id}/transactions",
+    operation_id = "transactions_all",
+    tag = "transactions",
+    params(("id" = PortfolioId, Path), Turn),
+    responses((status = 200, body = Turned<Transaction>), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn all(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,
@@ -53,17 +62,28 @@ async fn all(
     Ok(HttpResponse::Ok().json(turned(&name, stored.value, page.limit, stored.generation, key)))
 }
 
+/// What was entered, in the order in which it was sent.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Added {
+    items: Vec<Transaction>,
+}
+
 /// One transaction, or a list of them.
-async fn add(
+#[utoipa::path(
+    post,
+    path = "/v1/portfolios/{id}/transactions",
+    operation_id = "transactions_add",
+    tag = "transactions",
+    params(("id" = PortfolioId, Path)),
+    request_body(content = Vec<Entry>, description = "One, or up to 1,000 in a list: all or none."),
+    responses((status = 201, body = Added), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn add(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    #[derive(Serialize)]
-    struct Added {
-        items: Vec<Transaction>,
-    }
     let portfolio: PortfolioId = id(&path, "portfolio")?;
     let several = body.bytes.trim_ascii_start().starts_with(b"[");
     let entries: Vec<Entry> = if several { json(&body.bytes)? } else { vec![json(&body.bytes)?] };
@@ -81,15 +101,17 @@ async fn add(
     })
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
-struct How {
+#[into_params(parameter_in = Query)]
+pub(super) struct How {
+    /// Says the same and writes nothing.
     #[serde(default)]
     dry_run: bool,
 }
 
 /// What became of a file.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 struct Imported {
     /// Rows that were entered; with `dry_run`, that would be.
     imported: usize,
@@ -97,7 +119,17 @@ struct Imported {
     errors: Vec<BadRow>,
 }
 
-async fn import(
+/// Enters the rows of a file that can be.
+#[utoipa::path(
+    post,
+    path = "/v1/portfolios/{id}/transactions/import",
+    operation_id = "transactions_import",
+    tag = "transactions",
+    params(("id" = PortfolioId, Path), How),
+    request_body(content = String, content_type = "text/csv", description = "Date,Symbol,Type,Quantity,Price,Amount,Notes"),
+    responses((status = 200, body = Imported), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn import(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,
@@ -118,7 +150,17 @@ async fn import(
     Ok(HttpResponse::Ok().json(Imported { imported: done.rows, dry_run: how.dry_run, errors }))
 }
 
-async fn change(
+/// Changes a transaction.
+#[utoipa::path(
+    patch,
+    path = "/v1/transactions/{id}",
+    operation_id = "transactions_change",
+    tag = "transactions",
+    params(("id" = TransactionId, Path)),
+    request_body = Change,
+    responses((status = 200, body = Transaction), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn change(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,
@@ -128,7 +170,16 @@ async fn change(
     Ok(HttpResponse::Ok().json(desk.store.change_transaction(&person.0, id, to).await?.value))
 }
 
-async fn delete(
+/// Deletes a transaction.
+#[utoipa::path(
+    delete,
+    path = "/v1/transactions/{id}",
+    operation_id = "transactions_delete",
+    tag = "transactions",
+    params(("id" = TransactionId, Path)),
+    responses((status = 204), (status = "4XX", body = Written, content_type = "application/problem+json"))
+)]
+pub(super) async fn delete(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,

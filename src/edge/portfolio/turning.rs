@@ -14,15 +14,20 @@ const USUAL: usize = 50;
 const MOST: usize = 200;
 
 /// The query of a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Turn {
+    /// Entries of a page, 1 to 200; 50 unless told otherwise.
+    #[param(value_type = Option<u32>)]
     limit: Option<String>,
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
 /// A page of a list, and where it goes on.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Page)]
 pub(super) struct Turned<T> {
     pub items: Vec<T>,
     pub next_cursor: Option<String>,

@@ -163,6 +163,16 @@ impl Kind {
         }
     }
 
+    /// Whether it can't happen while that part is broken: a node gets to its failpoint only if something is committed
+    /// and, for some, carried.
+    pub fn needs(self, part: Part) -> bool {
+        match part {
+            Part::Postgres => self.failpoint().is_some(),
+            Part::Redis => self == Self::NodeSent,
+            _ => false,
+        }
+    }
+
     /// Whether publishes that are under way when it happens can't all be answered, if it lasts for so many
     /// milliseconds: nodes wait for 4.5 s for a commit and publishers for 5 s for an answer.
     pub fn leaves_publishes_unanswered(self, lasts: u64) -> bool {

@@ -128,8 +128,8 @@ fn pair(all: &[Kind], no_promotion: bool, wish: &Wish, dice: &mut Dice) -> Vec<A
     let seconds = of(&|part| part != first.kind.part());
     let Some(second) = dice.one_of(&seconds) else { return vec![first] };
     let mut second = act(*second, wish, dice, 6_000);
-    // A node gets to a failpoint while something is committed: before the database stands still, not after.
-    if second.kind.failpoint().is_some() && first.kind.part() == Part::Postgres {
+    // A node gets to a failpoint while messages flow: before what carries them stands still, not after.
+    if second.kind.needs(first.kind.part()) {
         std::mem::swap(&mut first, &mut second);
     }
     second.after = dice.below(first.lasts.max(SECOND / 2));
@@ -194,10 +194,15 @@ mod tests {
     }
 
     #[test]
-    fn no_node_is_to_die_of_a_commit_while_nothing_is_committed() {
+    fn no_node_is_to_die_of_a_commit_or_a_broadcast_while_there_is_none() {
         let stands_still = |slot: &Slot| {
-            slot.acts[0].kind.part() == Part::Postgres
-                && slot.acts.iter().any(|act| act.kind.failpoint().is_some())
+            let broken = slot.acts[0].kind.part();
+            let in_vain = |kind: Kind| match broken {
+                Part::Postgres => kind.failpoint().is_some(),
+                Part::Redis => kind == Kind::NodeSent,
+                _ => false,
+            };
+            slot.acts.iter().any(|act| in_vain(act.kind))
         };
         assert!((0..50).all(|seed| !Plan::draw(&wish(seed, 900)).slots.iter().any(stands_still)));
     }

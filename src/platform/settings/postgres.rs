@@ -23,7 +23,7 @@ section! {
         /// Connections that append. Each commits one batch at a time, and a node sends one at a
         /// time: the second is for what became of the first.
         pub append_connections: usize = 2,
-        /// Connections that read what people missed.
+        /// Connections that read what people missed. Each asks for all that waits, so a few carry many.
         pub read_connections: usize = 4,
         /// Connections that read and write portfolios. Each has one transaction under way.
         pub portfolio_connections: usize = 8,

@@ -53,6 +53,8 @@ struct Shared {
     /// For batches, and for what the fate of one depends on.
     appending: Pool,
     reading: Pool,
+    /// Pages that wait for a connection.
+    waiting: page::Waiting,
     /// One connection, so that reads can't blind whoever follows the feed.
     following: Pool,
     /// One connection, so that retention takes none from anybody.
@@ -100,6 +102,7 @@ impl PostgresJournal {
         let shared = Arc::new(Shared {
             appending: pool(connections.appending, "append to the journal")?,
             reading: pool(connections.reading, "read the journal")?,
+            waiting: page::Waiting::default(),
             following: pool(1, "follow the journal")?,
             trimming: pool(1, "trim the journal")?,
             options,

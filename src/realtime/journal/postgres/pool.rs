@@ -123,7 +123,19 @@ impl Pool {
             Arc<str>,
         ) -> BoxFuture<'a, QueryResult<T>>,
     ) -> Result<T, Unavailable> {
-        let mut lease = self.get().await.map_err(Unavailable)?;
+        let lease = self.get().await.map_err(Unavailable)?;
+        self.ask_on(lease, question).await
+    }
+
+    /// The same on a connection that was [got](Self::get).
+    pub async fn ask_on<T>(
+        &self,
+        mut lease: Object<Manager>,
+        question: impl for<'a> FnOnce(
+            &'a mut AsyncPgConnection,
+            Arc<str>,
+        ) -> BoxFuture<'a, QueryResult<T>>,
+    ) -> Result<T, Unavailable> {
         let generation = lease.generation.clone();
         let asked =
             timeout(self.answer, question(lease.deref_mut().link.query(), generation)).await;

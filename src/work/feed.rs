@@ -166,8 +166,10 @@ impl Feed {
         let stores = Stores { journal, bars };
         let hastens = std::mem::take(&mut self.hastens);
         let patience = match self.cluster.outlook().bridge {
-            Bridge::Trusted if !hastens => look::BRIDGE_FIRST,
-            _ => look::COMMIT_FIRST,
+            Bridge::Absent => look::COMMIT_FIRST,
+            _ if hastens => look::COMMIT_FIRST,
+            Bridge::Degraded(_) => look::DOUBTED_FIRST,
+            Bridge::Trusted => look::BRIDGE_FIRST,
         };
         let question = Question { cursor: self.cursor.clone(), compare, patience };
         actix_rt::spawn(look::look(stores, question, self.looks, me));

@@ -228,10 +228,10 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// From its beginning to its end, as far as they are known.
+    /// From its beginning to its end, as far as they are known. It begins to break things before its witness sees that.
     pub fn window(&self) -> (Nanos, Nanos) {
-        let from = self.taken_at.unwrap_or(self.planned_at);
-        (from, self.healed_at.unwrap_or(from).max(from))
+        let last = self.healed_at.or(self.taken_at).unwrap_or(self.planned_at);
+        (self.planned_at, last.max(self.planned_at))
     }
 }
 

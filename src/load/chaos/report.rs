@@ -94,7 +94,8 @@ impl Report {
                 .iter()
                 .zip(gaps)
                 .map(|(fault, gap)| {
-                    let (from, to) = fault.window();
+                    let (planned, to) = fault.window();
+                    let from = fault.taken_at.unwrap_or(planned);
                     FaultReport {
                         kind: fault.kind,
                         node: fault.node,

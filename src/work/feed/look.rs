@@ -27,6 +27,10 @@ const BARS: Duration = Duration::from_secs(1);
 /// journal.
 pub(super) const COMMIT_FIRST: Duration = Duration::from_millis(30);
 
+/// The same for a bridge that is in doubt: it may carry all the same, as it does while nobody knows yet whether a node
+/// that is silent has died.
+pub(super) const DOUBTED_FIRST: Duration = Duration::from_millis(100);
+
 /// The same for a bridge that is trusted, and as slow as it is on a busy day.
 pub(super) const BRIDGE_FIRST: Duration = Duration::from_millis(200);
 

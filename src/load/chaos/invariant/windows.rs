@@ -50,8 +50,8 @@ pub fn publishes_fare_as_the_database_does(index: &Index<'_>, bounds: &Bounds) -
     let mut broken = Vec::new();
     for fault in &index.history.faults {
         let Some(taken) = fault.taken_at else { continue };
-        let (from, healed) = fault.window();
-        let lasted = (healed - from) / (SECOND / 1000);
+        let (_, healed) = fault.window();
+        let lasted = (healed - taken) / (SECOND / 1000);
         let name = fault.kind.name();
         if fault.kind.takes_the_database_down()
             && let Some(until) = fault.held_until

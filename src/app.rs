@@ -57,13 +57,14 @@ use crate::{
         },
     },
     supervisor,
-    work::{feed::FeedHandle, prices::KnownPrices, retention::Retention},
+    work::{feed::FeedHandle, retention::Retention},
 };
 
 mod bridge;
 mod cluster;
 mod ears;
 mod journals;
+mod prices;
 mod signals;
 mod telling;
 
@@ -333,7 +334,8 @@ impl Parts {
             request_timeout: REQUEST_TIMEOUT,
             keep_alive: KEEP_ALIVE,
         };
-        let prices = KnownPrices::follow(self.portfolios.clone());
+        let (source, metrics) = (&self.node.settings.prices, &self.node.metrics);
+        let prices = prices::start(source, &self.portfolios, self.id, metrics);
         let desk = Arc::new(portfolio::Desk {
             store: self.portfolios.clone(),
             prices: Box::new(move || prices.now()),

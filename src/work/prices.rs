@@ -6,6 +6,8 @@ mod known;
 mod number;
 pub mod pace;
 pub mod quotes;
+mod refresher;
 pub mod simulated;
 
 pub use known::KnownPrices;
+pub use refresher::{MakeProvider, Refresher};

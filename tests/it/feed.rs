@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use fanfare::platform::scratch::Postgres;
 use serde_json::{Value, json};
 
-use crate::support::{API_KEY, Client, Cluster, Node, request, until};
+use crate::support::{API_KEY, Client, Cluster, Node, request, sql, until};
 
 /// Nobody is behind for longer, whatever happened between the nodes.
 const LATEST: Duration = Duration::from_millis(1_500);
@@ -178,20 +178,6 @@ fn another_history_is_told_to_members_of_a_silent_channel() {
         let reply = member.call(recover);
         assert!(reply["subscribe"]["recovered"].is_null(), "{reply}");
     }
-}
-
-/// Runs SQL in the server.
-fn sql(server: &Postgres, text: &str) {
-    let url = server.url("postgres").replace("/postgres", "/postgres?application_name=test");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(async {
-        let (client, connection) =
-            tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("a connection");
-        let driver = tokio::spawn(connection);
-        client.batch_execute(text).await.expect("it is done");
-        drop(client);
-        let _ = driver.await;
-    });
 }
 
 #[cfg(feature = "failpoints")]

@@ -31,6 +31,7 @@ mod orders;
 mod panics;
 mod portfolio;
 mod postgres;
+mod prices;
 mod rate_limits;
 mod recovery;
 mod rolling;

@@ -5,6 +5,7 @@ mod folding;
 mod forecasts;
 mod once;
 mod portfolios;
+mod pricing;
 mod strangers;
 mod strategies;
 mod tokens;
@@ -69,6 +70,10 @@ contract! {
         tokens_are_found_by_the_beginning_of_symbol_or_name,
         a_token_keeps_its_id_when_its_provider_renames_it,
         prices_are_one_a_token_and_read_from_a_version_on;
+    pricing:
+        one_has_the_lease_until_it_ends,
+        who_lost_the_lease_writes_nothing,
+        prices_are_wanted_of_what_is_held_or_planned_for;
     strangers:
         what_is_somebody_elses_is_not_found;
 }

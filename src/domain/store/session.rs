@@ -3,12 +3,12 @@
 use deadpool::managed::Object;
 use diesel::{
     QueryResult, QueryableByName, SqliteConnection, connection::SimpleConnection, pg::Pg,
-    result::Error, sqlite::Sqlite,
+    result::Error, sql_types::BigInt, sqlite::Sqlite,
 };
 use diesel_async::SimpleAsyncConnection;
 
 use super::{postgres::Manager, query::Query};
-use crate::domain::portfolio::Refusal;
+use crate::domain::{moment::Moment, portfolio::Refusal};
 
 /// A connection that one transaction at a time runs on.
 ///
@@ -47,6 +47,12 @@ pub(super) trait Row:
 
 impl<T: QueryableByName<Sqlite> + QueryableByName<Pg> + Send + 'static> Row for T {}
 
+#[derive(QueryableByName)]
+struct Now {
+    #[diesel(sql_type = BigInt)]
+    now: i64,
+}
+
 impl Session {
     /// All rows of an answer.
     pub async fn rows<R: Row>(&mut self, query: Query) -> QueryResult<Vec<R>> {
@@ -83,6 +89,16 @@ impl Session {
             Self::Sqlite(connection) => connection.batch_execute(text),
             Self::Postgres(link) => link.query().batch_execute(text).await,
         }
+    }
+
+    /// The present, by the clock of the database: that of a file is the machine's.
+    pub async fn now(&mut self) -> QueryResult<Moment> {
+        if let Self::Sqlite(_) = self {
+            return Ok(Moment::now());
+        }
+        let now = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now";
+        let row = self.row::<Now>(Query::new(now)).await?;
+        row.map(|row| Moment::from_micros(row.now)).ok_or(Error::NotFound)
     }
 
     /// Whether the server warned: a warning with a commit may mean that it is not as safe as it should be.

@@ -205,7 +205,7 @@ struct Version {
     version: i64,
 }
 
-async fn put_prices(session: &mut Session, prices: Prices) -> Result<i64, Fault> {
+pub(super) async fn put_prices(session: &mut Session, prices: Prices) -> Result<i64, Fault> {
     let version =
         session.row::<Version>(Query::new(NEXT_VERSION)).await?.map_or(0, |row| row.version);
     let prices: Vec<(TokenId, Price)> = prices.into_iter().collect();

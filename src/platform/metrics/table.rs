@@ -16,7 +16,7 @@ const COUNTS: &[f64] =
 /// Actors that are restarted after a panic; a connection is closed instead.
 const RESTARTED: Label = Label::Fixed(
     "actor",
-    &["room", "hub", "user", "journal_writer", "retention", "feed", "bridge"],
+    &["room", "hub", "user", "journal_writer", "retention", "feed", "bridge", "prices"],
 );
 
 /// Actors that messages may pile up in.
@@ -157,6 +157,12 @@ metrics! {
     peers: Gauge, "Other nodes that share the journal and live.";
     bridge_trusted: Gauge, "1 while every live node is heard on every shard of the bridge and hears all others; 0 while not, or without a bridge.";
     feed_lag_seconds: Histogram(SECONDS), "From the beginning of a look at the feed to the end of the next: how old what it tells may be.";
+    price_rounds_total: Counters(Label::Fixed("outcome", &["answered", "unanswered", "not_kept"])),
+        "Rounds in which this node asked for the prices of all: the provider answered, or not, or the database did not keep them.";
+    price_calls_total: Counter, "Calls to the provider of prices.";
+    prices_observed_total: Counter, "Prices that were believed and kept.";
+    price_lies_total: Counters(Label::Fixed("why", &["no_number", "not_positive", "unasked", "jump"])),
+        "Prices that were not believed: no number, nothing or less, of a token that nobody asked for, a thousandfold of the last.";
     feed_failures_total: Counter, "Looks at the feed, and beats into it, that failed.";
 }
 

@@ -25,6 +25,10 @@ const STEPS: &[(&str, &str)] = &[
         "20260103000000",
         include_str!("../../../migrations/postgres/2026-01-03-000000_portfolio/up.sql"),
     ),
+    (
+        "20260104000000",
+        include_str!("../../../migrations/postgres/2026-01-04-000000_leases/up.sql"),
+    ),
 ];
 
 /// Taken while migrating; any number that others are unlikely to use.

@@ -11,6 +11,7 @@ mod journal;
 mod kinds;
 mod layers;
 mod postgres;
+mod prices;
 mod print;
 mod problem;
 mod process;
@@ -31,6 +32,7 @@ pub use journal::Journal;
 pub use kinds::{Secret, Size, parse_duration, show_duration};
 pub use layers::{Flag, Loaded, Sources, load};
 pub use postgres::Postgres;
+pub use prices::{PriceProvider, PriceSource};
 pub use print::{default_file, effective};
 pub use problem::{BadSettings, Origin, Problem};
 pub use process::{Log, Shutdown};
@@ -69,6 +71,8 @@ section! {
         pub redis: Redis = Redis::default(),
         /// What nodes that share them owe each other.
         pub cluster: Cluster = Cluster::default(),
+        /// Where prices come from.
+        pub prices: PriceSource = PriceSource::default(),
         /// The way out.
         pub shutdown: Shutdown = Shutdown::default(),
         /// Log lines.

@@ -22,7 +22,7 @@ const PATH: &str = "/v1/cryptocurrency/quotes/latest";
 const KEY: &str = "X-CMC_PRO_API_KEY";
 
 /// From the first byte sent to the last received: the next call comes in half a minute.
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// A hundred tokens with all that is said of them are a tenth of it.
 const LONGEST: usize = 2 * 1024 * 1024;

@@ -63,9 +63,7 @@ pub enum Lie {
 }
 
 impl Lie {
-    /// All of them, as metrics name them.
-    pub const ALL: [Self; 4] = [Self::NoNumber, Self::NotPositive, Self::Unasked, Self::Jump];
-
+    /// As the metric names it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NoNumber => "no_number",

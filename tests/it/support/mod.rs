@@ -9,6 +9,7 @@ mod member;
 mod mutant;
 mod node;
 mod socket;
+mod sql;
 mod token;
 mod wait;
 
@@ -21,5 +22,6 @@ pub use member::Member;
 pub use mutant::assert_caught;
 pub use node::{API_KEY, Node, SECRET, run};
 pub use socket::{Close, Frame, Refused, Socket, frame, head};
+pub use sql::sql;
 pub use token::sign;
 pub use wait::{DEADLINE, until};

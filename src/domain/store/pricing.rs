@@ -1,0 +1,151 @@
+//! Prices that one node asks for on behalf of all: its lease on that, what it has to ask for, and what it may write.
+
+use std::{collections::HashMap, time::Duration};
+
+use diesel::{
+    QueryableByName,
+    sql_types::{BigInt, Nullable, Text},
+};
+
+use super::{
+    Kind, Store,
+    columns::Shown,
+    query::Query,
+    session::{Fault, Session},
+    tokens,
+    transact::Purpose,
+};
+use crate::domain::{
+    decimal::Decimal,
+    moment::Moment,
+    portfolio::{
+        Refusal,
+        id::TokenId,
+        token::{Price, Prices},
+    },
+};
+
+/// What the lease on prices is called.
+const LEASE: &str = "prices";
+
+/// Tokens that are asked for, at most: a hundred calls.
+const MOST_WANTED: usize = 10_000;
+
+/// Rises each time that the lease changes hands: what is written under an old one is not written.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Fence(i64);
+
+/// A token whose price somebody wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    pub token: TokenId,
+    pub provider_id: i64,
+    /// The last one that was believed.
+    pub price: Option<Decimal>,
+}
+
+#[derive(QueryableByName)]
+struct FenceRow {
+    #[diesel(sql_type = BigInt)]
+    fence: i64,
+}
+
+#[derive(QueryableByName)]
+struct WantedRow {
+    #[diesel(sql_type = Text)]
+    id: Shown<TokenId>,
+    #[diesel(sql_type = BigInt)]
+    provider_id: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    price: Option<Shown<Decimal>>,
+}
+
+const TAKE: &str = "\
+insert into leases (name, holder, fence, ends_at) values ($1, $2, 1, $3) \
+on conflict (name) do update set holder = excluded.holder, ends_at = excluded.ends_at, \
+fence = leases.fence + case when leases.holder = excluded.holder then 0 else 1 end \
+where leases.holder = excluded.holder or leases.ends_at <= $4 returning fence";
+
+/// Changes nothing, and nobody takes the lease before this transaction has ended.
+const HOLD: &str = "update leases set ends_at = ends_at where name = $1 and fence = $2";
+
+const WANTED: &str = "\
+select id, provider_id, prices.price from tokens left join prices on prices.token = tokens.id \
+where exists (select 1 from holdings where holdings.token = tokens.id) \
+or exists (select 1 from strategies where strategies.token = tokens.id) order by id limit $1";
+
+impl Store {
+    /// Whether other nodes may use the same database.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.0, Kind::Postgres(_))
+    }
+
+    /// Takes the lease on prices, or keeps it, for a `time` by the clock of the database. None while another has it.
+    pub async fn lease_prices(
+        &self,
+        holder: &str,
+        time: Duration,
+    ) -> Result<Option<Fence>, Refusal> {
+        let holder = holder.to_owned();
+        let time = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        let taken = self.run(Purpose::Write, None, move |session| {
+            Box::pin(async move {
+                let now = session.now().await?;
+                let ends = Moment::from_micros(now.micros().saturating_add(time));
+                let take = Query::new(TAKE).bind(LEASE).bind(holder).bind(ends).bind(now);
+                let row: Option<FenceRow> = session.row(take).await?;
+                Ok(row.map(|row| Fence(row.fence)))
+            })
+        });
+        taken.await.map(|stored| stored.value)
+    }
+
+    /// Tokens that anybody holds or plans for.
+    pub async fn wanted_prices(&self) -> Result<Vec<Wanted>, Refusal> {
+        let asked = self.run(Purpose::Read, None, |session| {
+            Box::pin(async move {
+                let rows: Vec<WantedRow> =
+                    session.rows(Query::new(WANTED).bind(MOST_WANTED)).await?;
+                Ok(rows.into_iter().map(Wanted::from).collect())
+            })
+        });
+        asked.await.map(|stored| stored.value)
+    }
+
+    /// Writes prices, observed now by the clock of the database, and says under which version. With a fence that is not
+    /// the last one nothing is written: none.
+    pub async fn observe_prices(
+        &self,
+        fence: Option<Fence>,
+        prices: HashMap<TokenId, Decimal>,
+    ) -> Result<Option<i64>, Refusal> {
+        let observed = self.run(Purpose::Write, None, move |session| {
+            Box::pin(async move { observe(session, fence, prices).await })
+        });
+        observed.await.map(|stored| stored.value)
+    }
+}
+
+impl From<WantedRow> for Wanted {
+    fn from(row: WantedRow) -> Self {
+        let price = row.price.map(|price| price.0);
+        Self { token: row.id.0, provider_id: row.provider_id, price }
+    }
+}
+
+async fn observe(
+    session: &mut Session,
+    fence: Option<Fence>,
+    prices: HashMap<TokenId, Decimal>,
+) -> Result<Option<i64>, Fault> {
+    if let Some(Fence(fence)) = fence {
+        let held = session.change(Query::new(HOLD).bind(LEASE).bind(fence)).await?;
+        if held == 0 {
+            return Ok(None);
+        }
+    }
+    let observed_at = session.now().await?;
+    let price = |(token, price)| (token, Price { price, observed_at });
+    let prices: Prices = prices.into_iter().map(price).collect();
+    tokens::put_prices(session, prices).await.map(Some)
+}

@@ -1,0 +1,255 @@
+//! Asks for prices on behalf of the whole cluster, in the background.
+//!
+//! One node at a time does it: who has the lease in the database. It asks each half minute for what anybody holds or
+//! plans for, a hundred tokens a call, and writes what it believes under the number of its lease, so that one which stood
+//! still meanwhile writes nothing old. A node alone on its file needs no lease.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, Supervised};
+use rand::RngExt;
+use tokio::sync::Mutex;
+
+use super::{
+    pace::Pace,
+    quotes::{A_CALL, NoQuotes, Provider, Wanted, judge},
+};
+use crate::{
+    domain::{
+        decimal::Decimal,
+        portfolio::{Refusal, id::TokenId},
+        store::{Fence, Store},
+    },
+    fail_point,
+    platform::metrics::Metrics,
+    supervisor,
+};
+
+/// How often it looks whether it has the lease, and whether a round is due.
+const TURN: Duration = Duration::from_secs(1);
+
+/// How long the lease lasts: with a turn more, another node goes on within 10 s of its holder's death. Longer than a
+/// call may take.
+const LASTS: Duration = Duration::from_secs(8);
+
+/// It hears of its own turns only.
+const MAILBOX: usize = 4;
+
+/// Makes the provider on the thread that asks it.
+pub type MakeProvider = Box<dyn Fn() -> Box<dyn Provider> + Send>;
+
+/// The actor.
+pub struct Refresher {
+    work: Rc<Work>,
+    pace: Pace,
+    interval: Duration,
+    /// When the next round is due.
+    due: Instant,
+    /// Counts turns, so that one which was under way while the actor fell does not go on beside the next.
+    turns: u64,
+    complained: bool,
+}
+
+/// What a turn needs. It outlives a fall of the actor.
+struct Work {
+    store: Arc<Store>,
+    /// A turn that outlives the actor's fall has it until it ends.
+    provider: Mutex<Box<dyn Provider>>,
+    me: String,
+    metrics: Arc<Metrics>,
+}
+
+/// What came of a turn.
+enum Turn {
+    /// Another node does it, or nothing was due.
+    Idle,
+    /// All that was wanted was asked for, or a first part while the provider is on trial.
+    Round,
+    Unanswered(NoQuotes),
+    Broken(Refusal),
+}
+
+/// A turn is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Turned {
+    number: u64,
+    turn: Turn,
+}
+
+impl Refresher {
+    /// Starts on a thread. `me` tells this run of this node from all others.
+    pub fn start(
+        store: Arc<Store>,
+        make: MakeProvider,
+        (me, interval): (String, Duration),
+        metrics: Arc<Metrics>,
+        arbiter: &ArbiterHandle,
+    ) -> Addr<Self> {
+        supervisor::start("prices", MAILBOX, arbiter, move |_| Self {
+            work: Rc::new(Work { store, provider: Mutex::new(make()), me, metrics }),
+            pace: Pace::default(),
+            interval,
+            due: Instant::now(),
+            turns: 0,
+            complained: false,
+        })
+    }
+
+    fn turn(&mut self, me: Addr<Self>) {
+        self.turns += 1;
+        let (work, number) = (self.work.clone(), self.turns);
+        let (is_due, is_open) = (self.due <= Instant::now(), self.pace.is_open());
+        actix_rt::spawn(async move {
+            let turn = work.turn(is_due, is_open).await;
+            #[allow(clippy::disallowed_methods, reason = "one turn at a time")]
+            me.do_send(Turned { number, turn });
+        });
+    }
+
+    fn complain(&mut self, why: &dyn std::fmt::Display) {
+        // Once, until it goes well again.
+        if !std::mem::replace(&mut self.complained, true) {
+            log::warn!("prices grow old: {why}");
+        }
+    }
+}
+
+impl Work {
+    async fn turn(&self, is_due: bool, is_open: bool) -> Turn {
+        match self.lease().await {
+            Ok(Some(fence)) if is_due => {
+                let round = self.round(fence, is_open).await;
+                let outcome = match &round {
+                    Turn::Round | Turn::Idle => "answered",
+                    Turn::Unanswered(_) => "unanswered",
+                    Turn::Broken(_) => "not_kept",
+                };
+                self.metrics.price_rounds_total.of(outcome).inc();
+                round
+            }
+            Ok(_) => Turn::Idle,
+            Err(why) => Turn::Broken(why),
+        }
+    }
+
+    /// None: another node has it. Some(None): none is needed.
+    async fn lease(&self) -> Result<Option<Option<Fence>>, Refusal> {
+        if !self.store.is_shared() {
+            return Ok(Some(None));
+        }
+        let fence = self.store.lease_prices(&self.me, LASTS).await?;
+        fail_point!("lease.taken");
+        Ok(fence.map(Some))
+    }
+
+    async fn round(&self, fence: Option<Fence>, is_open: bool) -> Turn {
+        let wanted = match self.store.wanted_prices().await {
+            Ok(wanted) => wanted,
+            Err(why) => return Turn::Broken(why),
+        };
+        let tokens: HashMap<i64, TokenId> =
+            wanted.iter().map(|one| (one.provider_id, one.token)).collect();
+        let calls: Vec<Wanted> = wanted
+            .chunks(A_CALL)
+            .map(|call| call.iter().map(|one| (one.provider_id, one.price)).collect())
+            .collect();
+        let mut provider = self.provider.lock().await;
+        let mut believed = BTreeMap::new();
+        let mut unanswered = None;
+        // While it does not answer, one call finds out whether it is back.
+        for call in &calls[..calls.len().min(if is_open { 1 } else { usize::MAX })] {
+            // A round may take longer than the lease lasts.
+            match self.lease().await {
+                Ok(Some(still)) if still == fence => {}
+                Ok(_) => return Turn::Idle,
+                Err(why) => return Turn::Broken(why),
+            }
+            self.metrics.price_calls_total.inc();
+            match provider.quotes(call).await {
+                Ok(quotes) => {
+                    let judged = judge(call, &quotes);
+                    for lie in judged.lies.values() {
+                        self.metrics.price_lies_total.of(lie.as_str()).inc();
+                    }
+                    believed.extend(judged.prices);
+                }
+                // What others have said by then is as good.
+                Err(why) => {
+                    unanswered = Some(why);
+                    break;
+                }
+            }
+        }
+        match (self.keep(fence, &tokens, believed).await, unanswered) {
+            (Err(why), _) => Turn::Broken(why),
+            (Ok(()), Some(why)) => Turn::Unanswered(why),
+            (Ok(()), None) => Turn::Round,
+        }
+    }
+
+    async fn keep(
+        &self,
+        fence: Option<Fence>,
+        tokens: &HashMap<i64, TokenId>,
+        believed: BTreeMap<i64, Decimal>,
+    ) -> Result<(), Refusal> {
+        let token = |(number, price)| Some((*tokens.get(&number)?, price));
+        let prices: HashMap<TokenId, Decimal> = believed.into_iter().filter_map(token).collect();
+        if prices.is_empty() {
+            return Ok(());
+        }
+        let count = prices.len() as u64;
+        match self.store.observe_prices(fence, prices).await? {
+            Some(_) => self.metrics.prices_observed_total.inc_by(count),
+            None => log::info!("another node asks for prices by now: what came here is not kept"),
+        }
+        fail_point!("price.written");
+        Ok(())
+    }
+}
+
+impl Actor for Refresher {
+    type Context = Context<Self>;
+
+    /// Also after a fall, which drops the timer or the message that would have gone on.
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_later(TURN, |this, ctx| this.turn(ctx.address()));
+    }
+}
+
+impl Supervised for Refresher {}
+
+impl Handler<Turned> for Refresher {
+    type Result = ();
+
+    fn handle(&mut self, Turned { number, turn }: Turned, ctx: &mut Self::Context) {
+        if number != self.turns {
+            return;
+        }
+        let now = Instant::now();
+        match turn {
+            Turn::Idle => {}
+            Turn::Round => {
+                // One call too few while it was on trial: the others follow at once.
+                self.due = if self.pace.is_open() { now } else { now + self.interval };
+                self.pace.answered();
+                if std::mem::take(&mut self.complained) {
+                    log::info!("prices are fresh again");
+                }
+            }
+            Turn::Unanswered(why) => {
+                let dice = rand::rng().random_range(0.0..=1.0);
+                self.due = now + self.pace.failed(&why, self.interval, dice);
+                self.complain(&why);
+            }
+            Turn::Broken(why) => self.complain(&why),
+        }
+        ctx.run_later(TURN, |this, ctx| this.turn(ctx.address()));
+    }
+}

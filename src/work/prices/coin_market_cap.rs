@@ -15,6 +15,7 @@ use super::{
     number,
     quotes::{NoQuotes, Provider, Quotes, Wanted},
 };
+use crate::domain::decimal::Decimal;
 
 /// Below the address of the service.
 const PATH: &str = "/v1/cryptocurrency/quotes/latest";
@@ -38,7 +39,7 @@ pub struct CoinMarketCap {
 #[derive(Deserialize)]
 struct Answer<'a> {
     #[serde(borrow)]
-    data: HashMap<&'a str, Listed<'a>>,
+    data: HashMap<&'a str, &'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -96,7 +97,10 @@ impl CoinMarketCap {
 }
 
 impl Provider for CoinMarketCap {
-    fn quotes<'a>(&'a mut self, wanted: &'a Wanted) -> LocalBoxFuture<'a, Result<Quotes, NoQuotes>> {
+    fn quotes<'a>(
+        &'a mut self,
+        wanted: &'a Wanted,
+    ) -> LocalBoxFuture<'a, Result<Quotes, NoQuotes>> {
         Box::pin(async move {
             let late = |_| NoQuotes::Unavailable(format!("no answer within {:?}", self.deadline));
             timeout(self.deadline, self.ask(wanted)).await.map_err(late)?
@@ -109,18 +113,23 @@ fn retry_after<S>(response: &ClientResponse<S>) -> Option<Duration> {
     named.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// Prices of an answer. What it says beside them is not looked at.
+/// Prices of an answer. What it says beside them is not looked at; a token that it says something odd of spoils no other.
 fn read(body: &[u8]) -> Result<Quotes, NoQuotes> {
     // What came is not repeated: it may be as long as it likes.
-    let garbage = |_| NoQuotes::Unavailable("expected data.<id>.quote.USD.price, got something else".into());
+    let garbage =
+        |_| NoQuotes::Unavailable("expected data.<id>.quote.USD.price, got something else".into());
     let answer: Answer<'_> = serde_json::from_slice(body).map_err(garbage)?;
-    let quote = |(number, listed): (&&str, &Listed<'_>)| {
+    let quote = |(number, listed): (&&str, &&RawValue)| {
         let number: i64 = number.parse().ok()?;
-        // Of a token that is filed under another's number nothing is believed.
-        let price = number::decimal(listed.quote.usd.price.get()).filter(|_| listed.id == number);
-        Some((number, price))
+        Some((number, price(number, listed.get())))
     };
     Ok(answer.data.iter().filter_map(quote).collect())
+}
+
+/// What a token costs. Of one that is filed under another's number nothing is believed.
+fn price(number: i64, listed: &str) -> Option<Decimal> {
+    let listed: Listed<'_> = serde_json::from_str(listed).ok()?;
+    number::decimal(listed.quote.usd.price.get()).filter(|_| listed.id == number)
 }
 
 #[cfg(test)]

@@ -40,7 +40,8 @@ pub fn decimal(text: &str) -> Option<Decimal> {
         add_one(&mut kept);
     }
     let split = kept.len() - FRACTION_DIGITS as usize;
-    let text = |digits: &[u8]| digits.iter().map(|digit| char::from(b'0' + digit)).collect::<String>();
+    let text =
+        |digits: &[u8]| digits.iter().map(|digit| char::from(b'0' + digit)).collect::<String>();
     let (whole, fraction) = (text(&kept[..split]), text(&kept[split..]));
     let whole = whole.trim_start_matches('0');
     let whole = if whole.is_empty() { "0" } else { whole };
@@ -92,7 +93,20 @@ mod tests {
 
     #[test]
     fn what_is_no_price_is_none() {
-        for text in ["", "null", "\"1\"", "1e", "1e99", "NaN", ".5", "1_0", "100000000000000000000", "-", "--1", "٣"] {
+        for text in [
+            "",
+            "null",
+            "\"1\"",
+            "1e",
+            "1e99",
+            "NaN",
+            ".5",
+            "1_0",
+            "100000000000000000000",
+            "-",
+            "--1",
+            "٣",
+        ] {
             assert_eq!(decimal(text), None, "{text}");
         }
         assert_eq!(decimal(&"1".repeat(65)), None);

@@ -22,7 +22,8 @@ pub type Wanted = BTreeMap<i64, Option<Decimal>>;
 /// Where prices come from.
 pub trait Provider {
     /// What these cost now, at most [`A_CALL`] of them. Deadlines are the provider's own.
-    fn quotes<'a>(&'a mut self, wanted: &'a Wanted) -> LocalBoxFuture<'a, Result<Quotes, NoQuotes>>;
+    fn quotes<'a>(&'a mut self, wanted: &'a Wanted)
+    -> LocalBoxFuture<'a, Result<Quotes, NoQuotes>>;
 }
 
 /// An answer: prices by the provider's numbers; none for one that is not a price.

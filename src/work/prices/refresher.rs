@@ -5,25 +5,27 @@
 //! still meanwhile writes nothing old. A node alone on its file needs no lease.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
+    panic::AssertUnwindSafe,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, Supervised};
+use futures_util::FutureExt;
 use rand::RngExt;
 use tokio::sync::Mutex;
 
 use super::{
     pace::Pace,
-    quotes::{A_CALL, NoQuotes, Provider, Wanted, judge},
+    quotes::{A_CALL, NoQuotes, Provider, judge},
 };
 use crate::{
     domain::{
         decimal::Decimal,
         portfolio::{Refusal, id::TokenId},
-        store::{Fence, Store},
+        store::{self, Fence, Store},
     },
     fail_point,
     platform::metrics::Metrics,
@@ -36,6 +38,9 @@ const TURN: Duration = Duration::from_secs(1);
 /// How long the lease lasts: with a turn more, another node goes on within 10 s of its holder's death. Longer than a
 /// call may take.
 const LASTS: Duration = Duration::from_secs(8);
+
+/// After a round that the database did not keep.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 /// It hears of its own turns only.
 const MAILBOX: usize = 4;
@@ -71,7 +76,12 @@ enum Turn {
     /// All that was wanted was asked for, or a first part while the provider is on trial.
     Round,
     Unanswered(NoQuotes),
+    /// Another node does it by now: what came here is not kept.
+    Lost,
+    /// The database did not do its part.
     Broken(Refusal),
+    /// It panicked.
+    Fell,
 }
 
 /// A turn is over.
@@ -106,7 +116,9 @@ impl Refresher {
         let (work, number) = (self.work.clone(), self.turns);
         let (is_due, is_open) = (self.due <= Instant::now(), self.pace.is_open());
         actix_rt::spawn(async move {
-            let turn = work.turn(is_due, is_open).await;
+            // Else nobody would begin the next one.
+            let turn = AssertUnwindSafe(work.turn(is_due, is_open)).catch_unwind().await;
+            let turn = turn.unwrap_or(Turn::Fell);
             #[allow(clippy::disallowed_methods, reason = "one turn at a time")]
             me.do_send(Turned { number, turn });
         });
@@ -122,20 +134,19 @@ impl Refresher {
 
 impl Work {
     async fn turn(&self, is_due: bool, is_open: bool) -> Turn {
-        match self.lease().await {
-            Ok(Some(fence)) if is_due => {
-                let round = self.round(fence, is_open).await;
-                let outcome = match &round {
-                    Turn::Round | Turn::Idle => "answered",
-                    Turn::Unanswered(_) => "unanswered",
-                    Turn::Broken(_) => "not_kept",
-                };
-                self.metrics.price_rounds_total.of(outcome).inc();
-                round
-            }
-            Ok(_) => Turn::Idle,
-            Err(why) => Turn::Broken(why),
-        }
+        let fence = match self.lease().await {
+            Ok(Some(fence)) if is_due => fence,
+            Ok(_) => return Turn::Idle,
+            Err(why) => return Turn::Broken(why),
+        };
+        let round = self.round(fence, is_open).await.unwrap_or_else(|instead| instead);
+        let outcome = match &round {
+            Turn::Round | Turn::Idle => "answered",
+            Turn::Unanswered(_) => "unanswered",
+            Turn::Lost | Turn::Broken(_) | Turn::Fell => "not_kept",
+        };
+        self.metrics.price_rounds_total.of(outcome).inc();
+        round
     }
 
     /// None: another node has it. Some(None): none is needed.
@@ -148,67 +159,49 @@ impl Work {
         Ok(fence.map(Some))
     }
 
-    async fn round(&self, fence: Option<Fence>, is_open: bool) -> Turn {
-        let wanted = match self.store.wanted_prices().await {
-            Ok(wanted) => wanted,
-            Err(why) => return Turn::Broken(why),
-        };
-        let tokens: HashMap<i64, TokenId> =
-            wanted.iter().map(|one| (one.provider_id, one.token)).collect();
-        let calls: Vec<Wanted> = wanted
-            .chunks(A_CALL)
-            .map(|call| call.iter().map(|one| (one.provider_id, one.price)).collect())
-            .collect();
+    /// What has come is kept call by call: it is as good when a later one fails.
+    async fn round(&self, fence: Option<Fence>, is_open: bool) -> Result<Turn, Turn> {
+        let wanted = self.store.wanted_prices().await.map_err(Turn::Broken)?;
         let mut provider = self.provider.lock().await;
-        let mut believed = BTreeMap::new();
-        let mut unanswered = None;
         // While it does not answer, one call finds out whether it is back.
-        for call in &calls[..calls.len().min(if is_open { 1 } else { usize::MAX })] {
+        let calls = if is_open { 1 } else { usize::MAX };
+        for call in wanted.chunks(A_CALL).take(calls) {
             // A round may take longer than the lease lasts.
-            match self.lease().await {
-                Ok(Some(still)) if still == fence => {}
-                Ok(_) => return Turn::Idle,
-                Err(why) => return Turn::Broken(why),
+            if self.lease().await.map_err(Turn::Broken)? != Some(fence) {
+                return Err(Turn::Lost);
             }
+            let asked = call.iter().map(|one| (one.provider_id, one.price)).collect();
+            let since = Instant::now();
             self.metrics.price_calls_total.inc();
-            match provider.quotes(call).await {
-                Ok(quotes) => {
-                    let judged = judge(call, &quotes);
-                    for lie in judged.lies.values() {
-                        self.metrics.price_lies_total.of(lie.as_str()).inc();
-                    }
-                    believed.extend(judged.prices);
-                }
-                // What others have said by then is as good.
-                Err(why) => {
-                    unanswered = Some(why);
-                    break;
-                }
+            let quotes = provider.quotes(&asked).await.map_err(Turn::Unanswered)?;
+            // Who stood still meanwhile would call old prices new ones.
+            if since.elapsed() > LASTS {
+                let why = "what it answered was not looked at in time".to_owned();
+                return Err(Turn::Unanswered(NoQuotes::Unavailable(why)));
             }
+            let judged = judge(&asked, &quotes);
+            for lie in judged.lies.values() {
+                self.metrics.price_lies_total.of(lie.as_str()).inc();
+            }
+            let price =
+                |one: &store::Wanted| Some((one.token, *judged.prices.get(&one.provider_id)?));
+            self.keep(fence, call.iter().filter_map(price).collect()).await?;
         }
-        match (self.keep(fence, &tokens, believed).await, unanswered) {
-            (Err(why), _) => Turn::Broken(why),
-            (Ok(()), Some(why)) => Turn::Unanswered(why),
-            (Ok(()), None) => Turn::Round,
-        }
+        Ok(Turn::Round)
     }
 
     async fn keep(
         &self,
         fence: Option<Fence>,
-        tokens: &HashMap<i64, TokenId>,
-        believed: BTreeMap<i64, Decimal>,
-    ) -> Result<(), Refusal> {
-        let token = |(number, price)| Some((*tokens.get(&number)?, price));
-        let prices: HashMap<TokenId, Decimal> = believed.into_iter().filter_map(token).collect();
+        prices: HashMap<TokenId, Decimal>,
+    ) -> Result<(), Turn> {
         if prices.is_empty() {
             return Ok(());
         }
         let count = prices.len() as u64;
-        match self.store.observe_prices(fence, prices).await? {
-            Some(_) => self.metrics.prices_observed_total.inc_by(count),
-            None => log::info!("another node asks for prices by now: what came here is not kept"),
-        }
+        let kept = self.store.observe_prices(fence, prices).await.map_err(Turn::Broken)?;
+        kept.ok_or(Turn::Lost)?;
+        self.metrics.prices_observed_total.inc_by(count);
         fail_point!("price.written");
         Ok(())
     }
@@ -235,6 +228,7 @@ impl Handler<Turned> for Refresher {
         let now = Instant::now();
         match turn {
             Turn::Idle => {}
+            Turn::Lost => log::info!("another node asks for prices by now"),
             Turn::Round => {
                 // One call too few while it was on trial: the others follow at once.
                 self.due = if self.pace.is_open() { now } else { now + self.interval };
@@ -248,7 +242,15 @@ impl Handler<Turned> for Refresher {
                 self.due = now + self.pace.failed(&why, self.interval, dice);
                 self.complain(&why);
             }
-            Turn::Broken(why) => self.complain(&why),
+            // The provider need not be asked again each second because the database is slow.
+            Turn::Broken(why) => {
+                self.due = self.due.max(now + AFTER_FAILURE);
+                self.complain(&why);
+            }
+            Turn::Fell => {
+                self.due = now + self.interval;
+                self.complain(&"the refresher fell");
+            }
         }
         ctx.run_later(TURN, |this, ctx| this.turn(ctx.address()));
     }

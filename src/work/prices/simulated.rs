@@ -42,7 +42,10 @@ impl Simulated {
 }
 
 impl Provider for Simulated {
-    fn quotes<'a>(&'a mut self, wanted: &'a Wanted) -> LocalBoxFuture<'a, Result<Quotes, NoQuotes>> {
+    fn quotes<'a>(
+        &'a mut self,
+        wanted: &'a Wanted,
+    ) -> LocalBoxFuture<'a, Result<Quotes, NoQuotes>> {
         let quote = |(number, last): (&i64, &Option<Decimal>)| {
             let price = match last {
                 Some(last) => self.next(*last),

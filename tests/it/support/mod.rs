@@ -8,6 +8,7 @@ mod member;
 #[cfg(feature = "failpoints")]
 mod mutant;
 mod node;
+mod provider;
 mod socket;
 mod sql;
 mod token;
@@ -21,7 +22,8 @@ pub use member::Member;
 #[cfg(feature = "failpoints")]
 pub use mutant::assert_caught;
 pub use node::{API_KEY, Node, SECRET, run};
+pub use provider::Provider;
 pub use socket::{Close, Frame, Refused, Socket, frame, head};
-pub use sql::sql;
+pub use sql::{file_sql, sql};
 pub use token::sign;
 pub use wait::{DEADLINE, until};

@@ -1,6 +1,9 @@
 //! SQL past the nodes.
 
-use fanfare::platform::scratch::Postgres;
+use diesel::connection::SimpleConnection;
+use fanfare::platform::{database::Database, scratch::Postgres};
+
+use super::Node;
 
 /// Runs SQL in the server.
 pub fn sql(server: &Postgres, text: &str) {
@@ -14,4 +17,11 @@ pub fn sql(server: &Postgres, text: &str) {
         drop(client);
         let _ = driver.await;
     });
+}
+
+/// Runs SQL in the file of a node.
+pub fn file_sql(node: &Node, text: &str) {
+    let file = Database::open(&node.data_dir().join("fanfare.db")).expect("the node's file");
+    let mut connection = file.connect().expect("a connection");
+    connection.batch_execute(text).expect("it is done");
 }

@@ -7,7 +7,10 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -57,6 +60,8 @@ pub struct Database {
     /// Where tests let the disk end; in pages of the file.
     max_pages: Option<u32>,
     writing: Mutex<()>,
+    /// How often somebody else wrote what one thread has for itself, and remembers.
+    rewrites: AtomicU64,
 }
 
 /// Why a file can't be used.
@@ -76,7 +81,12 @@ impl Database {
 
     /// The same with an end of the disk after `max_pages` pages of 4 KiB.
     pub fn open_bounded(path: &Path, max_pages: Option<u32>) -> Result<Self, OpenError> {
-        let database = Self { path: path.to_owned(), max_pages, writing: Mutex::new(()) };
+        let database = Self {
+            path: path.to_owned(),
+            max_pages,
+            writing: Mutex::new(()),
+            rewrites: AtomicU64::new(0),
+        };
         let mut connection = database.connect()?;
         connection
             .run_pending_migrations(MIGRATIONS)
@@ -128,6 +138,17 @@ impl Database {
     pub fn writing(&self) -> MutexGuard<'_, ()> {
         // What a panicking holder had begun died with its connection: the lock guards nothing else.
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the holder of [`Database::writing`] writes, or tries to, what another one remembers.
+    pub fn rewrite(&self) {
+        self.rewrites.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whoever remembers what is in the file reads it again if this is another number than before. To be asked with
+    /// [`Database::writing`].
+    pub fn rewrites(&self) -> u64 {
+        self.rewrites.load(Ordering::Relaxed)
     }
 
     /// Bytes of the write-ahead log beside the file.

@@ -115,6 +115,13 @@ pub struct Batch {
     pub notes: Vec<Bytes>,
 }
 
+impl Batch {
+    /// The only one of its writer.
+    fn alone(appends: Vec<Append>) -> Self {
+        Self { writer: WriterId(uuid::Uuid::new_v4()), seq: 1, appends, notes: Vec::new() }
+    }
+}
+
 /// One publication to append.
 #[derive(Clone, Debug)]
 pub struct Append {

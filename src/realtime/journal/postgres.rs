@@ -17,6 +17,7 @@ use crate::{
     protocol::Position,
 };
 
+mod alongside;
 mod append;
 mod changes;
 mod page;
@@ -27,6 +28,7 @@ mod tests;
 mod text;
 mod trim;
 
+pub use alongside::append_alongside;
 use pool::{Pool, Spawned};
 
 /// How many connections a journal opens, and how long somebody waits for one.

@@ -18,6 +18,7 @@ use crate::{
     protocol::Position,
 };
 
+mod alongside;
 mod append;
 mod birth;
 mod commits;
@@ -33,6 +34,7 @@ mod schema;
 mod tests;
 mod trim;
 
+pub use alongside::Alongside;
 pub use birth::backup;
 use commits::{Command, Commits};
 use committer::Committer;
@@ -49,6 +51,7 @@ pub struct SqliteJournal {
     generation: Arc<str>,
     retention: RetentionOf,
     clock: Clock,
+    database: Arc<Database>,
 }
 
 impl SqliteJournal {
@@ -89,13 +92,20 @@ impl SqliteJournal {
             trimmer: Default::default(),
             closed: Vec::new(),
             unknown: None,
+            rewrites: database.rewrites(),
             looked_at_log: Instant::now(),
             complaint: Default::default(),
         };
         let threads = |why: std::io::Error| failed("start threads for", why.to_string());
         let readers = Readers::start(&database.readers(READERS)?, READERS).map_err(threads)?;
         let commits = Commits::start(committer).map_err(threads)?;
-        Ok(Self { commits, readers, generation, retention, clock })
+        Ok(Self { commits, readers, generation, retention, clock, database })
+    }
+
+    /// For those who write into the same file what their publications are about.
+    pub fn alongside(&self) -> Alongside {
+        let (database, generation) = (self.database.clone(), self.generation.clone());
+        Alongside { database, generation, clock: self.clock.clone() }
     }
 
     fn ask<T: Send + 'static>(

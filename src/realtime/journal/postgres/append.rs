@@ -5,15 +5,14 @@
 use std::{
     borrow::Cow,
     collections::BTreeMap,
-    ops::DerefMut,
     time::{Duration, Instant},
 };
 
 use deadpool::managed::Object;
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio::time::timeout;
 
-use super::{Shared, pool::Lease, text};
+use super::{Shared, text};
 use crate::{
     platform::postgres::the_one,
     realtime::journal::{
@@ -65,7 +64,7 @@ pub(super) async fn append(shared: &Shared, batch: Batch) -> Result<Vec<Appended
     if left.is_zero() {
         return Err(AppendError::Refused("there was no connection in time; try again".into()));
     }
-    let asked = columns.send(&mut lease, batch.writer.0, seq, shared.now());
+    let asked = columns.send(lease.link.query(), batch.writer.0, seq, shared.now());
     let why = match timeout(left, asked).await {
         Ok(Ok(numbers)) if !lease.link.take_warning() => {
             let results = results(&numbers, batch.appends.len(), &lease.generation);
@@ -91,7 +90,7 @@ pub(super) async fn append(shared: &Shared, batch: Batch) -> Result<Vec<Appended
 
 /// The batch by columns, as the function takes it.
 #[derive(Default)]
-struct Arrays<'a> {
+pub(super) struct Arrays<'a> {
     names: Vec<&'a str>,
     heads: Vec<i32>,
     keys: Vec<Option<Digest>>,
@@ -109,7 +108,7 @@ struct Arrays<'a> {
 }
 
 impl<'a> Arrays<'a> {
-    fn of(batch: &'a Batch) -> Self {
+    pub fn of(batch: &'a Batch) -> Self {
         let appends = &batch.appends;
         // In the order of their bytes, from 1: the order in which the database locks them.
         let mut places: BTreeMap<&str, i32> =
@@ -142,14 +141,13 @@ impl<'a> Arrays<'a> {
         arrays
     }
 
-    async fn send(
+    pub async fn send(
         &self,
-        lease: &mut Object<super::pool::Manager>,
+        connection: &mut AsyncPgConnection,
         writer: uuid::Uuid,
         seq: i64,
         now: Option<i64>,
     ) -> diesel::QueryResult<Vec<i64>> {
-        let lease: &mut Lease = lease.deref_mut();
         let call = diesel::select(journal_append(
             writer,
             seq,
@@ -169,7 +167,7 @@ impl<'a> Arrays<'a> {
             &self.tags,
             &self.notes,
         ));
-        the_one(call.load(lease.link.query()).await)
+        the_one(call.load(connection).await)
     }
 }
 
@@ -183,7 +181,7 @@ fn ordered(number: u64) -> i64 {
 }
 
 /// What became of each append, by its number; none if one is left out or not understood.
-fn results(numbers: &[i64], appends: usize, generation: &str) -> Option<Vec<Appended>> {
+pub(super) fn results(numbers: &[i64], appends: usize, generation: &str) -> Option<Vec<Appended>> {
     let mut results: Vec<Option<Appended>> = vec![None; appends];
     for row in numbers.chunks(WIDTH) {
         let [ordinal, kind, offset, life] = *row else { return None };

@@ -53,6 +53,8 @@ pub(super) struct Committer {
     pub closed: Vec<WriterId>,
     /// The last batch that this thread could not tell the fate of.
     pub unknown: Option<(WriterId, u64)>,
+    /// What others had written when it was remembered where channels stand.
+    pub rewrites: u64,
     pub looked_at_log: Instant,
     pub complaint: Complaint,
 }
@@ -186,6 +188,10 @@ impl Committer {
         let committing = Cell::new(false);
         let database = self.database.clone();
         let order = database.writing();
+        let rewrites = database.rewrites();
+        if std::mem::replace(&mut self.rewrites, rewrites) != rewrites {
+            self.heads = Heads::default();
+        }
         let attempt = AssertUnwindSafe(|| self.attempt(body, &committing));
         let why = match catch_unwind(attempt) {
             Ok(Ok(value)) => return Ok(value),

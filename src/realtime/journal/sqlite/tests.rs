@@ -308,3 +308,45 @@ caught! {
     keys_in_memory_are_caught: KeysKeptInMemory by what_was_acknowledged_is_there_after_a_restart;
     a_copy_with_the_generation_of_the_original_is_caught: GenerationKept by a_backup_is_whole_and_begins_another_generation;
 }
+
+#[actix::test]
+async fn what_others_write_into_the_file_is_numbered_among_the_rest() {
+    let (folder, world) = (Folder::new(), World::new());
+    let database = Arc::new(Database::open(&folder.file()).unwrap());
+    let journal = SqliteJournal::on(database.clone(), world.retention(), world.clock()).unwrap();
+    let alongside = journal.alongside();
+    let journal: Arc<dyn Journal> = Arc::new(journal);
+    let (view, mut lane) = (fixture(&journal, &world), Lane::new(&journal));
+    let mut connection = database.connect().unwrap();
+    let mut write = |ends: &str, appends| {
+        let _order = database.writing();
+        connection.batch_execute("begin immediate").unwrap();
+        let appended = alongside.append(&mut connection, appends).unwrap();
+        connection.batch_execute(ends).unwrap();
+        appended
+    };
+    lane.one(append("a", "1")).await;
+    let appended = write("commit", vec![append("a", "2"), append("theirs", "1")]);
+    assert!(matches!(&appended[0], Appended::New(at) if at.offset == 2), "{appended:?}");
+    write("rollback", vec![append("a", "never"), append("never", "1")]);
+    lane.one(append("a", "3")).await;
+    lane.one(append("ours", "1")).await;
+    write("commit", vec![append("a", "4"), append("theirs", "2")]);
+    lane.one(append("a", "5")).await;
+    lane.one(append("theirs", "3")).await;
+    for (channel, expected) in [
+        ("a", &["1", "2", "3", "4", "5"][..]),
+        ("theirs", &["1", "2", "3"]),
+        ("ours", &["1"]),
+        ("never", &[]),
+    ] {
+        let page = view.all(channel).await;
+        assert_eq!(said(&page), expected, "{channel}");
+        assert_eq!(offsets(&page), (1..=expected.len() as u64).collect::<Vec<_>>(), "{channel}");
+    }
+    let heads = journal.changes(Default::default()).await.unwrap().heads;
+    let mut heads: Vec<_> =
+        heads.iter().map(|(channel, at)| (channel.as_str(), at.offset)).collect();
+    heads.sort_unstable();
+    assert_eq!(heads, [("a", 5), ("ours", 1), ("theirs", 3)]);
+}

@@ -39,6 +39,7 @@ use crate::{
         bridge::BridgeHandle,
         journal::{
             memory::MemoryJournal,
+            sqlite::Alongside,
             writer::{JournalHandle, Observer},
         },
         namespace::{Namespaces, Storage},
@@ -133,6 +134,7 @@ struct Parts {
     feed: Option<FeedHandle>,
     bars: Arc<dyn BarStore>,
     portfolios: Arc<Store>,
+    alongside: Option<Alongside>,
     /// The thread of the journal writers; joined with the process.
     journal_thread: Arbiter,
 }
@@ -154,7 +156,7 @@ impl Parts {
             Failed::because(format!("{}: expected {}", bad.setting, bad.expected))
         };
         let retention = namespaces.retention_of();
-        let Stores { journal: kept, bars, portfolios } =
+        let Stores { journal: kept, bars, portfolios, alongside } =
             journals::open(&settings, retention.clone())?;
         let thread = Arbiter::new();
         let in_memory = Arc::new(MemoryJournal::new(retention));
@@ -204,6 +206,7 @@ impl Parts {
             feed: None,
             bars,
             portfolios,
+            alongside,
             journal_thread: thread,
         })
     }
@@ -334,8 +337,7 @@ impl Parts {
             request_timeout: REQUEST_TIMEOUT,
             keep_alive: KEEP_ALIVE,
         };
-        let (source, metrics) = (&self.node.settings.prices, &self.node.metrics);
-        let prices = prices::start(source, &self.portfolios, self.id, metrics);
+        let prices = prices::start(self);
         let desk = Arc::new(portfolio::Desk {
             store: self.portfolios.clone(),
             prices: Box::new(move || prices.now()),

@@ -16,7 +16,7 @@ use crate::{
         journal::{
             Journal, RetentionOf,
             postgres::{Connections, PostgresJournal},
-            sqlite::SqliteJournal,
+            sqlite::{Alongside, SqliteJournal},
             system_clock,
             writer::Observer,
         },
@@ -28,6 +28,8 @@ pub(super) struct Stores {
     pub journal: Arc<dyn Journal>,
     pub bars: Arc<dyn BarStore>,
     pub portfolios: Arc<Store>,
+    /// For what is published together with them, if the journal is in the same file.
+    pub alongside: Option<Alongside>,
 }
 
 /// The journal of durable channels, and what lies beside it: in PostgreSQL if there is one, else in a file.
@@ -37,8 +39,10 @@ pub(super) fn open(settings: &Settings, retention: RetentionOf) -> Result<Stores
         let database = Arc::new(Database::open(&settings.journal_path()).map_err(because)?);
         let journal = SqliteJournal::on(database.clone(), retention, system_clock());
         let journal = Arc::new(journal.map_err(because)?);
+        let alongside = Some(journal.alongside());
         let portfolios = Arc::new(Store::sqlite(database.clone()).map_err(because)?);
-        return Ok(Stores { journal, bars: Arc::new(SqliteBars::new(database)), portfolios });
+        let bars = Arc::new(SqliteBars::new(database));
+        return Ok(Stores { journal, bars, portfolios, alongside });
     };
     let options =
         options.map_err(|bad| Failed::because(format!("postgres.url: expected {bad}")))?;
@@ -60,6 +64,7 @@ pub(super) fn open(settings: &Settings, retention: RetentionOf) -> Result<Stores
         journal: Arc::new(journal),
         bars: Arc::new(bars),
         portfolios: Arc::new(portfolios),
+        alongside: None,
     })
 }
 

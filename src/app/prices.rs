@@ -4,25 +4,22 @@ use std::sync::Arc;
 
 use actix::Arbiter;
 
+use super::Parts;
 use crate::{
-    domain::store::Store,
-    ids::NodeId,
-    platform::{
-        metrics::Metrics,
-        settings::{PriceProvider, PriceSource},
-    },
-    work::prices::{
-        KnownPrices, MakeProvider, Refresher, coin_market_cap::CoinMarketCap, simulated::Simulated,
+    platform::settings::PriceProvider,
+    work::{
+        alerts::AlertPost,
+        prices::{
+            KnownPrices, MakeProvider, Refresher, coin_market_cap::CoinMarketCap,
+            simulated::Simulated,
+        },
     },
 };
 
 /// Follows the prices in the store, and asks for new ones if somebody has them to say.
-pub(super) fn start(
-    source: &PriceSource,
-    store: &Arc<Store>,
-    id: NodeId,
-    metrics: &Arc<Metrics>,
-) -> Arc<KnownPrices> {
+pub(super) fn start(parts: &Parts) -> Arc<KnownPrices> {
+    let (node, store) = (&parts.node, &parts.portfolios);
+    let source = &node.settings.prices;
     let make: Option<MakeProvider> = match source.provider {
         PriceProvider::None => None,
         PriceProvider::Simulated => {
@@ -35,8 +32,10 @@ pub(super) fn start(
         }
     };
     if let Some(make) = make {
-        let (me, arbiter) = ((id.to_string(), source.interval), Arbiter::current());
-        Refresher::start(store.clone(), make, me, metrics.clone(), &arbiter);
+        let (namespaces, house) = (node.namespaces.clone(), node.house.clone());
+        let outbox = Arc::new(AlertPost { namespaces, house, file: parts.alongside.clone() });
+        let (me, arbiter) = ((parts.id.to_string(), source.interval), Arbiter::current());
+        Refresher::start((store.clone(), outbox), make, me, node.metrics.clone(), &arbiter);
     }
     KnownPrices::follow(store.clone())
 }

@@ -15,6 +15,9 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
+/// The namespace in which people are told what fired. It need not be configured.
+pub const ALERTS: &str = "alerts";
+
 /// All namespaces of a node.
 #[derive(Debug)]
 pub struct Namespaces {
@@ -72,7 +75,9 @@ impl Namespaces {
         let namespace = |name: &str, options: &settings::Namespace| {
             Arc::new(Namespace { name: name.into(), options: options.clone() })
         };
+        let built_in = [(ALERTS.to_owned(), namespace(ALERTS, &settings::Namespace::alerts()))];
         let named = channels.namespaces.iter();
+        let named = named.map(|n| (n.name.clone(), namespace(&n.name, &n.options)));
         Self {
             rules: Rules {
                 max_length: channels.max_length,
@@ -82,7 +87,7 @@ impl Namespaces {
                 user_separator: channels.user_separator.clone(),
             },
             without: namespace("", &channels.without_namespace),
-            named: named.map(|n| (n.name.clone(), namespace(&n.name, &n.options))).collect(),
+            named: built_in.into_iter().chain(named).collect(),
             personal: personal.enabled.then(|| personal.personal_channel_namespace.clone()),
         }
     }
@@ -230,6 +235,11 @@ impl Namespaces {
         if user.is_anonymous() {
             return Ok(None);
         }
+        self.channel_of(namespace, user).map(Some)
+    }
+
+    /// The channel of a namespace ("" for none) that is for one user alone; 107 as above.
+    pub fn channel_of(&self, namespace: &str, user: &UserId) -> Result<Channel, Refusal> {
         let rules = &self.rules;
         for mark in [&rules.user_boundary, &rules.user_separator] {
             if user.as_str().contains(mark.as_str()) {
@@ -240,7 +250,7 @@ impl Namespaces {
         }
         let (boundary, mark) = (&rules.namespace_boundary, &rules.user_boundary);
         let boundary = if namespace.is_empty() { "" } else { boundary };
-        self.channel(&format!("{namespace}{boundary}{mark}{user}")).map(Some)
+        self.channel(&format!("{namespace}{boundary}{mark}{user}"))
     }
 }
 

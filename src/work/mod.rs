@@ -1,5 +1,6 @@
 //! What runs by itself.
 
+pub mod alerts;
 pub mod feed;
 pub mod prices;
 pub mod retention;

@@ -62,6 +62,27 @@ pub struct Alert {
 }
 
 impl Armed {
+    /// At which prices it has to be looked at: from the first on and below the second, if there is one.
+    ///
+    /// [`Armed::due`] has the last word: where announcing begins may be between two decimals.
+    pub fn range(&self) -> Option<(Decimal, Option<Decimal>)> {
+        if self.state != StepState::Pending {
+            return None;
+        }
+        let begins = |before: Decimal| self.begins(before).percent().rounded().ok();
+        match (self.before_percent.and_then(begins), self.reached) {
+            (Some(near), true) => Some((near, None)),
+            (Some(near), false) => Some((near, Some(self.target_price))),
+            (None, true) => Some((self.target_price, None)),
+            (None, false) => None,
+        }
+    }
+
+    /// A hundred times the price from which it is announced.
+    fn begins(&self, before: Decimal) -> Exact {
+        (Exact::from(Decimal::HUNDRED) - before.into()) * self.target_price
+    }
+
     /// Which alert a price calls for; that it fires once is the store's part.
     pub fn due(&self, price: Decimal) -> Option<Kind> {
         if self.state != StepState::Pending {
@@ -70,9 +91,8 @@ impl Armed {
         if price >= self.target_price {
             return self.reached.then_some(Kind::TargetReached);
         }
-        let before = self.before_percent?;
         // target * (100 - before) <= price * 100, without a division.
-        let near = (Exact::from(Decimal::HUNDRED) - before.into()) * self.target_price;
+        let near = self.begins(self.before_percent?);
         (near <= Exact::from(price) * Decimal::HUNDRED).then_some(Kind::BeforeTarget)
     }
 }

@@ -11,7 +11,7 @@ use super::{
     columns::{At, Named, Shown},
     query::{Query, Value},
     session::{Fault, Session},
-    strategies,
+    strategies, watching,
 };
 use crate::{
     domain::{
@@ -184,6 +184,7 @@ async fn arm(
                 where id in (select step from arms)",
             );
         session.change(update).await?;
+        watching::renew(session, [strategy]).await?;
     }
     armed(session, strategy).await
 }

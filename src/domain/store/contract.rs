@@ -1,5 +1,6 @@
 //! What the store has to keep, whichever database it is in: one list of scenarios, run against both.
 
+mod firing;
 mod fixture;
 mod folding;
 mod forecasts;
@@ -74,6 +75,15 @@ contract! {
         one_has_the_lease_until_it_ends,
         who_lost_the_lease_writes_nothing,
         prices_are_wanted_of_what_is_held_or_planned_for;
+    firing:
+        a_price_fires_what_it_comes_near_to_and_what_it_reaches_each_once,
+        what_fires_raises_its_persons_generation,
+        what_can_not_be_told_did_not_happen,
+        two_nodes_that_store_a_price_at_once_fire_once,
+        a_crowd_with_one_target_fires_in_several_steps,
+        only_active_strategies_fire,
+        what_is_not_armed_does_not_fire,
+        a_step_that_is_set_back_does_not_fire_again;
     strangers:
         what_is_somebody_elses_is_not_found;
 }

@@ -21,10 +21,12 @@ mod columns;
 #[cfg(test)]
 mod contract;
 mod dashboard;
+mod firing;
 mod folding;
 mod forecasts;
 mod holdings;
 mod keys;
+mod outbox;
 mod page;
 #[cfg(test)]
 mod plans;
@@ -39,14 +41,16 @@ mod strategies;
 mod tokens;
 mod transact;
 mod transactions;
+mod watching;
 
 pub use alerts::Arm;
 pub use dashboard::Dashboard;
 pub use forecasts::Basis;
 pub use keys::Key;
+pub use outbox::{Open, Outbox, Told};
 pub use page::Page;
 pub use postgres::Connections;
-pub use pricing::{Fence, Wanted};
+pub use pricing::{Fence, Observed, Wanted};
 pub use strategies::Listed;
 pub use tokens::NewToken;
 pub use transact::Stored;

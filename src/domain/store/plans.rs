@@ -3,10 +3,11 @@
 use super::{
     alerts,
     contract::Fixture,
-    folding, forecasts, holdings, portfolios,
+    firing, folding, forecasts, holdings, portfolios,
     query::{Query, Value},
-    steps, strategies, tokens, transactions,
+    steps, strategies, tokens, transactions, watching,
 };
+use crate::domain::{decimal::Decimal, portfolio::id::TokenId};
 
 /// Numbered rows for either database, 0 to 19,999.
 const NUMBERS: &str = "with recursive digits (d) as (select 0 union all select d + 1 from digits where d < 9), \
@@ -50,9 +51,9 @@ const ROWS: &[(&str, u32, &str)] = &[
     ),
     (
         "strategy_steps (id, strategy, position, target_kind, target_value, sell_percent, target_price, state, \
-         alert_reached)",
+         alert_reached, watched_token, fires_from, fires_until)",
         15_000,
-        "'e' || n, 's' || (n / 3), n % 3, 'price', '1', '1', '1', 'pending', true",
+        "'e' || n, 's' || (n / 3), n % 3, 'price', '1', '1', '1', 'pending', true, 't' || (n / 3 % 100), '' || n, '~'",
     ),
     (
         "forecasts (id, owner, portfolio, name, created_at, updated_at, stale)",
@@ -106,6 +107,10 @@ fn hot() -> Vec<Query> {
         several(steps::STEPS, &["s2500", "s2501"]).and(" order by strategy, position"),
         Query::new(strategies::TOKENS_OF).bind(user).list(["s2500", "s2501"]).and(")"),
         Query::new(alerts::ARMED).bind("s2500"),
+        firing::moved(&[(TokenId::new(), Decimal::ONE), (TokenId::new(), Decimal::HUNDRED)])
+            .and(firing::DUE)
+            .value(50usize),
+        several(watching::STEPS, &["s2500", "s2501"]),
         list(alerts::FIRED, "~"),
         list(forecasts::LIST, ""),
         one(forecasts::ONE, "f5000"),
@@ -144,7 +149,9 @@ async fn sqlite_scans_no_table() {
         let plan = it.plan(&query.literal());
         // Of what the query brings along itself.
         let own = |line: &str| {
-            ["SCAN base", "SCAN by_symbol", "SCAN by_name"].iter().any(|own| line.starts_with(own))
+            ["SCAN base", "SCAN moved", "SCAN by_symbol", "SCAN by_name"]
+                .iter()
+                .any(|own| line.starts_with(own))
                 || line.contains("CONSTANT ROW")
         };
         let scans = plan.iter().any(|line| line.starts_with("SCAN") && !own(line));

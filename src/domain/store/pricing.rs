@@ -1,6 +1,6 @@
 //! Prices that one node asks for on behalf of all: its lease on that, what it has to ask for, and what it may write.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use diesel::{
     QueryableByName,
@@ -8,8 +8,9 @@ use diesel::{
 };
 
 use super::{
-    Kind, Store,
+    Kind, Outbox, Store, Told,
     columns::Shown,
+    firing::{self, Fired},
     query::Query,
     session::{Fault, Session},
     tokens,
@@ -18,11 +19,7 @@ use super::{
 use crate::domain::{
     decimal::Decimal,
     moment::Moment,
-    portfolio::{
-        Refusal,
-        id::TokenId,
-        token::{Price, Prices},
-    },
+    portfolio::{Refusal, id::TokenId, token::Price},
 };
 
 /// What the lease on prices is called.
@@ -42,6 +39,16 @@ pub struct Wanted {
     pub provider_id: i64,
     /// The last one that was believed.
     pub price: Option<Decimal>,
+}
+
+/// Prices were written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Observed {
+    pub version: i64,
+    /// Alerts that fired at them.
+    pub fired: usize,
+    /// There may be more: the same prices have to be written again.
+    pub more: bool,
 }
 
 #[derive(QueryableByName)]
@@ -112,17 +119,22 @@ impl Store {
         asked.await.map(|stored| stored.value)
     }
 
-    /// Writes prices, observed now by the clock of the database, and says under which version. With a fence that is not
-    /// the last one nothing is written: none.
+    /// Writes prices, observed now by the clock of the database, and lets fire what they call for, which `outbox` tells:
+    /// all of that or nothing. With a fence that is not the last one nothing is written: none.
     pub async fn observe_prices(
         &self,
         fence: Option<Fence>,
         prices: HashMap<TokenId, Decimal>,
-    ) -> Result<Option<i64>, Refusal> {
+        outbox: Arc<dyn Outbox>,
+    ) -> Result<Option<Observed>, Refusal> {
         let observed = self.run(Purpose::Write, None, move |session| {
-            Box::pin(async move { observe(session, fence, prices).await })
+            Box::pin(async move { observe(session, fence, prices, &*outbox).await })
         });
-        observed.await.map(|stored| stored.value)
+        let Some((observed, told)) = observed.await?.value else { return Ok(None) };
+        if let Some(told) = told {
+            told();
+        }
+        Ok(Some(observed))
     }
 }
 
@@ -137,7 +149,8 @@ async fn observe(
     session: &mut Session,
     fence: Option<Fence>,
     prices: HashMap<TokenId, Decimal>,
-) -> Result<Option<i64>, Fault> {
+    outbox: &dyn Outbox,
+) -> Result<Option<(Observed, Option<Told>)>, Fault> {
     if let Some(Fence(fence)) = fence {
         let held = session.change(Query::new(HOLD).bind(LEASE).bind(fence)).await?;
         if held == 0 {
@@ -145,7 +158,15 @@ async fn observe(
         }
     }
     let observed_at = session.now().await?;
-    let price = |(token, price)| (token, Price { price, observed_at });
-    let prices: Prices = prices.into_iter().map(price).collect();
-    tokens::put_prices(session, prices).await.map(Some)
+    let prices: Vec<(TokenId, Decimal)> = prices.into_iter().collect();
+    let row = |(token, price): &(TokenId, Decimal)| (*token, Price { price: *price, observed_at });
+    // First: the lock of the version lets one write prices at a time, also if two believe that it is theirs to do.
+    let version = tokens::put_prices(session, prices.iter().map(row).collect()).await?;
+    let Fired { alerts, more } = firing::fire(session, &prices, observed_at).await?;
+    let told = match alerts.is_empty() {
+        true => None,
+        // Last: what it locks is waited for by people who publish.
+        false => Some(outbox.say(session.open(), &alerts).await?),
+    };
+    Ok(Some((Observed { version, fired: alerts.len(), more }, told)))
 }

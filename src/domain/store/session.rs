@@ -7,7 +7,7 @@ use diesel::{
 };
 use diesel_async::SimpleAsyncConnection;
 
-use super::{postgres::Manager, query::Query};
+use super::{outbox::Open, postgres::Manager, query::Query};
 use crate::domain::{moment::Moment, portfolio::Refusal};
 
 /// A connection that one transaction at a time runs on.
@@ -80,6 +80,14 @@ impl Session {
             Self::Postgres(link) => {
                 diesel_async::RunQueryDsl::execute(query.boxed::<Pg>(), link.query()).await
             }
+        }
+    }
+
+    /// The connection itself, for those above who write on it, too.
+    pub fn open(&mut self) -> Open<'_> {
+        match self {
+            Self::Sqlite(connection) => Open::Sqlite(connection),
+            Self::Postgres(link) => Open::Postgres(link.query()),
         }
     }
 

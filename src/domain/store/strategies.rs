@@ -14,7 +14,7 @@ use super::{
     forecasts, page,
     query::{Query, Value},
     session::{Fault, Session},
-    steps, tokens,
+    steps, tokens, watching,
 };
 use crate::{
     domain::{
@@ -247,6 +247,7 @@ async fn create(
         (id, owner, token, name, base_quantity, reference_price, status, notes, created_at, updated_at) values ";
     session.change(Query::new(insert).rows([row])).await?;
     steps::put(session, id, &new, &[], now).await?;
+    watching::renew(session, [id]).await?;
     Ok(id)
 }
 
@@ -283,6 +284,7 @@ async fn change(
     session.change(update).await?;
     session.change(Query::new("delete from strategy_steps where strategy = $1").bind(id)).await?;
     steps::put(session, id, &new, &rows, now).await?;
+    watching::renew(session, [id]).await?;
     forecasts::outdate_of_strategy(session, owner, id).await?;
     one(session, owner, id).await
 }

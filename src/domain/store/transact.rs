@@ -77,6 +77,19 @@ struct Generation {
 const RAISE: &str = "insert into people (owner, generation) values ($1, 1) \
     on conflict (owner) do update set generation = people.generation + 1 returning generation";
 
+/// Raises the generations of several people, named in ascending order: who raises others' waits for this one, and nobody
+/// for each other.
+pub(super) async fn raise<'a>(
+    session: &mut Session,
+    people: impl IntoIterator<Item = &'a str>,
+) -> Result<(), Fault> {
+    let raise = Query::new("insert into people (owner, generation) values ")
+        .rows(people.into_iter().map(|owner| [owner.into(), 1i64.into()]))
+        .and(" on conflict (owner) do update set generation = people.generation + 1");
+    session.change(raise).await?;
+    Ok(())
+}
+
 const PRESENT: &str = "select generation from people where owner = $1";
 
 /// Does `work` in a transaction; about the data of `user`, if it is about somebody's.

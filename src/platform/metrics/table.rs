@@ -161,6 +161,7 @@ metrics! {
         "Rounds in which this node asked for the prices of all: the provider answered, or not, or the database did not keep them.";
     price_calls_total: Counter, "Calls to the provider of prices.";
     prices_observed_total: Counter, "Prices that were believed and kept.";
+    alerts_fired_total: Counter, "Alerts that fired at prices that this node wrote.";
     price_lies_total: Counters(Label::Fixed("why", &["no_number", "not_positive", "unasked", "jump"])),
         "Prices that were not believed: no number, nothing or less, of a token that nobody asked for, a thousandfold of the last.";
     feed_failures_total: Counter, "Looks at the feed, and beats into it, that failed.";

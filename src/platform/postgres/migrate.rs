@@ -27,7 +27,7 @@ const STEPS: &[(&str, &str)] = &[
     ),
     (
         "20260104000000",
-        include_str!("../../../migrations/postgres/2026-01-04-000000_leases/up.sql"),
+        include_str!("../../../migrations/postgres/2026-01-04-000000_prices/up.sql"),
     ),
 ];
 

@@ -26,7 +26,8 @@ section! {
         pub without_namespace: Namespace = Namespace::open(),
         /// The namespaces, as `[[channel.namespaces]]` tables: a `name` (two or more of letters,
         /// digits, `-` and `_`) and the options of `channel.without_namespace` below. What is not
-        /// mentioned is off, and nobody may do anything.
+        /// mentioned is off, and nobody may do anything. `alerts` is there without being named: each person has
+        /// `alerts:#<user>`, durable, kept for 30 days.
         pub namespaces: Vec<NamedNamespace> = Vec::new(),
     }
 }
@@ -176,6 +177,19 @@ impl Namespace {
             allow_publish_for_client: true,
             allow_history_for_client: true,
             allow_presence_for_client: true,
+            allow_user_limited_channels: true,
+            ..Self::default()
+        }
+    }
+
+    /// Where people are told what fired: kept for those who are away, and open to the user in a channel's name alone.
+    pub fn alerts() -> Self {
+        Self {
+            history_size: 1000,
+            history_ttl: Duration::from_secs(30 * 86400),
+            durable: true,
+            force_recovery: true,
+            allow_history_for_subscriber: true,
             allow_user_limited_channels: true,
             ..Self::default()
         }

@@ -201,6 +201,31 @@ fn a_personal_channel_belongs_to_one_user() {
 }
 
 #[test]
+fn everybody_has_a_durable_channel_for_alerts_that_nobody_else_enters() {
+    let namespaces = namespaces(|_| ());
+    let channel = namespaces.channel_of(ALERTS, &UserId::new("ana")).unwrap();
+    assert_eq!(&*channel, "alerts:#ana");
+    assert_eq!(namespaces.resolve(&channel).unwrap().storage(), Storage::Durable);
+    assert_eq!(subscribe(&namespaces, &channel, "ana"), Ok(()));
+    for other in ["bo", "", "an", "#ana"] {
+        assert_eq!(subscribe(&namespaces, &channel, other), Err(103), "{other}");
+    }
+    assert_eq!(
+        namespaces.channel_of(ALERTS, &UserId::new("ana,bo")).map_err(|no| no.code),
+        Err(107)
+    );
+    let mut mine = settings::NamedNamespace { name: ALERTS.into(), ..Default::default() };
+    mine.options.allow_user_limited_channels = true;
+    let channels = settings::Channels { namespaces: vec![mine], ..Default::default() };
+    let namespaces = Namespaces::new(&channels, &settings::PersonalChannel::default());
+    assert_eq!(
+        namespaces.resolve(&channel).unwrap().storage(),
+        Storage::None,
+        "as it is configured"
+    );
+}
+
+#[test]
 fn a_namespace_that_is_gone_from_the_settings_keeps_what_was_said() {
     let namespaces = namespaces(|_| ());
     assert_eq!(namespaces.retention(&channel("news")).size, 1000);

@@ -25,7 +25,7 @@ use crate::{
     domain::{
         decimal::Decimal,
         portfolio::{Refusal, id::TokenId},
-        store::{self, Fence, Store},
+        store::{self, Fence, Observed, Outbox, Store},
     },
     fail_point,
     platform::metrics::Metrics,
@@ -63,6 +63,7 @@ pub struct Refresher {
 /// What a turn needs. It outlives a fall of the actor.
 struct Work {
     store: Arc<Store>,
+    outbox: Arc<dyn Outbox>,
     /// A turn that outlives the actor's fall has it until it ends.
     provider: Mutex<Box<dyn Provider>>,
     me: String,
@@ -95,14 +96,14 @@ struct Turned {
 impl Refresher {
     /// Starts on a thread. `me` tells this run of this node from all others.
     pub fn start(
-        store: Arc<Store>,
+        (store, outbox): (Arc<Store>, Arc<dyn Outbox>),
         make: MakeProvider,
         (me, interval): (String, Duration),
         metrics: Arc<Metrics>,
         arbiter: &ArbiterHandle,
     ) -> Addr<Self> {
         supervisor::start("prices", MAILBOX, arbiter, move |_| Self {
-            work: Rc::new(Work { store, provider: Mutex::new(make()), me, metrics }),
+            work: Rc::new(Work { store, outbox, provider: Mutex::new(make()), me, metrics }),
             pace: Pace::default(),
             interval,
             due: Instant::now(),
@@ -151,6 +152,8 @@ impl Work {
 
     /// None: another node has it. Some(None): none is needed.
     async fn lease(&self) -> Result<Option<Option<Fence>>, Refusal> {
+        // Two believe that it is theirs.
+        fail_point!("lease.ignored", Ok(Some(None)));
         if !self.store.is_shared() {
             return Ok(Some(None));
         }
@@ -199,10 +202,16 @@ impl Work {
             return Ok(());
         }
         let count = prices.len() as u64;
-        let kept = self.store.observe_prices(fence, prices).await.map_err(Turn::Broken)?;
-        kept.ok_or(Turn::Lost)?;
+        loop {
+            let kept = self.store.observe_prices(fence, prices.clone(), self.outbox.clone()).await;
+            let Observed { fired, more, .. } = kept.map_err(Turn::Broken)?.ok_or(Turn::Lost)?;
+            self.metrics.alerts_fired_total.inc_by(fired as u64);
+            fail_point!("price.written");
+            if !more {
+                break;
+            }
+        }
         self.metrics.prices_observed_total.inc_by(count);
-        fail_point!("price.written");
         Ok(())
     }
 }

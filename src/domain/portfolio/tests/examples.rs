@@ -115,7 +115,15 @@ fn an_alert_is_due_near_its_target_and_at_it() {
         ("1000", Some(Alert::TargetReached)),
     ] {
         assert_eq!(armed.due(d(price)), due, "{price}");
+        assert_eq!(d(price) >= armed.range().unwrap().0, due.is_some(), "{price}");
     }
+    let range =
+        |before_percent, reached, state| Armed { before_percent, reached, state, ..armed }.range();
+    let pending = StepState::Pending;
+    assert_eq!(range(Some(BEFORE), false, pending), Some((d("98"), Some(d("100")))));
+    assert_eq!(range(None, true, pending), Some((d("100"), None)));
+    assert_eq!(range(None, false, pending), None);
+    assert_eq!(range(Some(BEFORE), true, StepState::Triggered), None);
     assert_eq!(Armed { before_percent: None, ..armed }.due(d("99")), None);
     assert_eq!(Armed { reached: false, ..armed }.due(d("101")), None);
     assert_eq!(Armed { state: StepState::Triggered, ..armed }.due(d("101")), None);

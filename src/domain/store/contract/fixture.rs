@@ -1,6 +1,16 @@
 //! A store under test, twice on one database, with two people and two tokens.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use diesel::QueryResult;
+use futures_util::future::BoxFuture;
 
 use crate::{
     domain::{
@@ -8,13 +18,14 @@ use crate::{
         moment::Moment,
         portfolio::{
             Refusal,
+            alert::Alert,
             fold::Fold,
             id::{PortfolioId, StrategyId, TokenId, TransactionId},
             portfolios::NewPortfolio,
             strategy::{NewStep, NewStrategy, Status, Target, TargetKind},
             transaction::{Entry, Kind},
         },
-        store::{Connections, NewToken, Store},
+        store::{Connections, NewToken, Open, Outbox, Store, Told},
     },
     ids::UserId,
     platform::{
@@ -44,7 +55,44 @@ pub struct Fixture {
     pub bo: UserId,
     pub btc: TokenId,
     pub eth: TokenId,
+    /// What was told of what fired.
+    pub heard: Arc<Heard>,
     hand: Hand,
+}
+
+/// Hears what is told, once it is committed.
+#[derive(Default)]
+pub struct Heard {
+    heard: Arc<Mutex<Vec<(UserId, Alert)>>>,
+    refuses: AtomicBool,
+}
+
+impl Heard {
+    /// What came since the last time.
+    pub fn take(&self) -> Vec<(UserId, Alert)> {
+        std::mem::take(&mut self.heard.lock().unwrap())
+    }
+
+    /// From now on nothing can be told, or it can again.
+    pub fn refuse(&self, refuses: bool) {
+        self.refuses.store(refuses, Ordering::Relaxed);
+    }
+}
+
+impl Outbox for Heard {
+    fn say<'a>(
+        &'a self,
+        _: Open<'a>,
+        alerts: &'a [(UserId, Alert)],
+    ) -> BoxFuture<'a, QueryResult<Told>> {
+        Box::pin(async {
+            if self.refuses.load(Ordering::Relaxed) {
+                return Err(diesel::result::Error::NotFound);
+            }
+            let (heard, alerts) = (self.heard.clone(), alerts.to_vec());
+            Ok(Box::new(move || heard.lock().unwrap().extend(alerts)) as Told)
+        })
+    }
 }
 
 /// A way past the store.
@@ -83,7 +131,13 @@ impl Fixture {
         let found = store.tokens_called(&["BTC", "ETH"]).await.unwrap();
         let id = |symbol| found.iter().find(|token| token.symbol == symbol).unwrap().id;
         let (btc, eth) = (id("BTC"), id("ETH"));
-        Self { store, second, ana: UserId::new("ana"), bo: UserId::new("bo"), btc, eth, hand }
+        let (ana, bo, heard) = (UserId::new("ana"), UserId::new("bo"), Arc::default());
+        Self { store, second, ana, bo, btc, eth, heard, hand }
+    }
+
+    /// Whether this is SQLite.
+    pub fn is_file(&self) -> bool {
+        matches!(self.hand, Hand::File(..))
     }
 
     /// Says something to the database.

@@ -3,12 +3,24 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::fixture::{Fixture, d};
-use crate::domain::portfolio::{id::TokenId, transaction::Kind};
+use crate::domain::{
+    portfolio::{id::TokenId, transaction::Kind},
+    store::{Fence, Store},
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn prices(of: TokenId, price: &str) -> HashMap<TokenId, crate::domain::decimal::Decimal> {
-    HashMap::from([(of, d(price))])
+/// Writes a price; the version, unless another has the lease.
+async fn observe(
+    it: &Fixture,
+    store: &Store,
+    fence: Option<Fence>,
+    token: TokenId,
+    price: &str,
+) -> Option<i64> {
+    let prices = HashMap::from([(token, d(price))]);
+    let observed = store.observe_prices(fence, prices, it.heard.clone()).await.unwrap();
+    observed.map(|observed| observed.version)
 }
 
 pub async fn one_has_the_lease_until_it_ends(it: Fixture) {
@@ -25,12 +37,12 @@ pub async fn one_has_the_lease_until_it_ends(it: Fixture) {
 pub async fn who_lost_the_lease_writes_nothing(it: Fixture) {
     let (one, two) = (&it.store, &it.second);
     let old = one.lease_prices("one", Duration::ZERO).await.unwrap();
-    let first = one.observe_prices(old, prices(it.btc, "1")).await.unwrap();
+    let first = observe(&it, one, old, it.btc, "1").await;
     assert!(first.is_some(), "nobody has taken it yet");
     let new = two.lease_prices("two", MINUTE).await.unwrap();
     assert!(new.is_some());
-    assert_eq!(one.observe_prices(old, prices(it.btc, "2")).await, Ok(None));
-    let second = two.observe_prices(new, prices(it.eth, "3")).await.unwrap();
+    assert_eq!(observe(&it, one, old, it.btc, "2").await, None);
+    let second = observe(&it, two, new, it.eth, "3").await;
     assert!(second > first);
     let (known, _) = one.prices_since(0).await.unwrap();
     assert_eq!((known[&it.btc].price, known[&it.eth].price), (d("1"), d("3")));
@@ -44,7 +56,7 @@ pub async fn prices_are_wanted_of_what_is_held_or_planned_for(it: Fixture) {
     let wanted = it.store.wanted_prices().await.unwrap();
     assert_eq!(wanted.len(), 1);
     assert_eq!((wanted[0].token, wanted[0].provider_id, wanted[0].price), (it.btc, 1, None));
-    it.store.observe_prices(None, prices(it.btc, "2.5")).await.unwrap();
+    observe(&it, &it.store, None, it.btc, "2.5").await;
     assert_eq!(it.store.wanted_prices().await.unwrap()[0].price, Some(d("2.5")));
     let eth = it.entry(Kind::Buy, "1", "1", 1);
     let eth = crate::domain::portfolio::transaction::Entry { token_id: it.eth, ..eth };

@@ -1,0 +1,182 @@
+//! A new price lets fire what it calls for: once, in its own transaction, whoever stores it.
+
+use std::collections::HashMap;
+
+use super::fixture::{Fixture, d, second};
+use crate::{
+    domain::{
+        portfolio::{
+            Refusal,
+            alert::Kind,
+            strategy::{Change, NewStep, Status, StepState},
+        },
+        store::{Arm, Observed, Page},
+    },
+    ids::UserId,
+};
+
+/// A price comes.
+async fn price(it: &Fixture, price: &str) -> Observed {
+    let prices = HashMap::from([(it.btc, d(price))]);
+    it.store.observe_prices(None, prices, it.heard.clone()).await.unwrap().expect("no fence")
+}
+
+/// What fired for a person, the first first: what it was, at which target, at which price.
+async fn fired(it: &Fixture, user: &UserId) -> Vec<(Kind, String, String)> {
+    let fired = it.second.alerts(user, Page::first(50)).await.unwrap().value;
+    let shown = |(kind, target, price): (Kind, crate::domain::decimal::Decimal, _)| {
+        (kind, target.to_string(), crate::domain::decimal::Decimal::to_string(&price))
+    };
+    fired.into_iter().rev().map(|it| shown((it.kind, it.target_price, it.price))).collect()
+}
+
+fn alert(kind: Kind, target: &str, price: &str) -> (Kind, String, String) {
+    (kind, target.into(), price.into())
+}
+
+pub async fn a_price_fires_what_it_comes_near_to_and_what_it_reaches_each_once(it: Fixture) {
+    let id = it.planned(&it.ana).await;
+    assert_eq!(price(&it, "1518.999999999999999999").await.fired, 0);
+    assert_eq!(price(&it, "1519").await.fired, 1, "two percent before 1550");
+    assert_eq!(price(&it, "1530").await.fired, 0);
+    assert_eq!(price(&it, "1549.999999999999999999").await.fired, 0);
+    assert_eq!(price(&it, "1550").await.fired, 1);
+    let before = it.store.generation(&it.ana).await.unwrap();
+    for again in ["1549", "1550", "1600", "1"] {
+        assert_eq!(price(&it, again).await.fired, 0, "{again}");
+    }
+    assert_eq!(it.store.generation(&it.ana).await, Ok(before), "nothing of hers changed");
+    assert_eq!(price(&it, "5000").await.fired, 1, "past both: only the second is reached now");
+    let expected = [
+        alert(Kind::BeforeTarget, "1550", "1519"),
+        alert(Kind::TargetReached, "1550", "1550"),
+        alert(Kind::TargetReached, "3600", "5000"),
+    ];
+    assert_eq!(fired(&it, &it.ana).await, expected);
+    assert_eq!(fired(&it, &it.bo).await, []);
+    let steps = it.store.strategy(&it.ana, id).await.unwrap().value.1;
+    assert!(steps.iter().all(|step| step.state == StepState::Triggered), "{steps:?}");
+    assert!(steps.iter().all(|step| step.triggered_at.is_some()));
+    let heard = it.heard.take();
+    assert!(heard.iter().all(|(user, _)| *user == it.ana));
+    let kinds: Vec<_> = heard.iter().map(|(_, alert)| alert.kind).collect();
+    assert_eq!(kinds, expected.map(|(kind, ..)| kind), "all of it was told");
+}
+
+pub async fn what_fires_raises_its_persons_generation(it: Fixture) {
+    it.planned(&it.ana).await;
+    it.planned(&it.bo).await;
+    let generations = async || {
+        let ana = it.store.generation(&it.ana).await.unwrap();
+        (ana, it.store.generation(&it.bo).await.unwrap())
+    };
+    let before = generations().await;
+    assert_eq!(price(&it, "1000").await.fired, 0);
+    assert_eq!(generations().await, before);
+    assert_eq!(price(&it, "1550").await.fired, 2);
+    assert_eq!(generations().await, (before.0 + 1, before.1 + 1));
+}
+
+pub async fn what_can_not_be_told_did_not_happen(it: Fixture) {
+    it.planned(&it.ana).await;
+    it.heard.refuse(true);
+    let prices = HashMap::from([(it.btc, d("1550"))]);
+    let refused = it.store.observe_prices(None, prices, it.heard.clone()).await;
+    assert!(matches!(refused, Err(Refusal::Unavailable(_))), "{refused:?}");
+    assert_eq!(fired(&it, &it.ana).await, []);
+    assert!(it.store.prices_since(0).await.unwrap().0.is_empty(), "nor did the price come");
+    it.heard.refuse(false);
+    assert_eq!(price(&it, "1550").await.fired, 1);
+    assert_eq!(it.heard.take().len(), 1);
+}
+
+pub async fn two_nodes_that_store_a_price_at_once_fire_once(it: Fixture) {
+    for user in 0..20 {
+        it.planned(&UserId::new(&format!("u{user}"))).await;
+    }
+    let prices = || HashMap::from([(it.btc, d("1550")), (it.eth, d("1"))]);
+    let store = |store: &std::sync::Arc<crate::domain::store::Store>| {
+        let (store, prices, heard) = (store.clone(), prices(), it.heard.clone());
+        async move { store.observe_prices(None, prices, heard).await.unwrap().unwrap().fired }
+    };
+    let (one, two) = tokio::join!(store(&it.store), store(&it.second));
+    assert_eq!(one + two, 20);
+    assert_eq!((it.count("alerts"), it.heard.take().len()), (20, 20));
+}
+
+pub async fn a_crowd_with_one_target_fires_in_several_steps(it: Fixture) {
+    let count = super::super::firing::MOST + 5;
+    // The first by the front door, for the form of its rows.
+    let id = it.planned(&it.ana).await;
+    it.sql(&format!("delete from strategy_steps where strategy = '{id}' and position > 0"));
+    let of = "substr('0000' || n, -4)";
+    let of = if it.is_file() { of } else { "right('0000' || n, 4)" };
+    let numbers = format!(
+        "with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < {count}) "
+    );
+    it.sql(&format!(
+        "{numbers} insert into strategies (id, owner, token, name, base_quantity, reference_price, status, created_at, \
+         updated_at) select '01900000-0000-7000-8000-00000000' || {of}, 'u' || {of}, token, name, base_quantity, \
+         reference_price, status, 1, 1 from strategies, numbers"
+    ));
+    it.sql(&format!(
+        "{numbers} insert into strategy_steps (id, strategy, position, target_kind, target_value, sell_percent, \
+         target_price, state, before_percent, alert_reached, watched_token, fires_from, fires_until) \
+         select '01900000-0000-7000-8000-00000000' || {of}, '01900000-0000-7000-8000-00000000' || {of}, 0, target_kind, \
+         target_value, sell_percent, target_price, state, before_percent, alert_reached, watched_token, fires_from, \
+         fires_until from strategy_steps, numbers where strategy = '{id}'"
+    ));
+    let first = price(&it, "1550").await;
+    assert!(first.more && first.fired < count, "{first:?}");
+    let second = price(&it, "1550").await;
+    assert_eq!((first.fired + second.fired, second.more), (count + 1, false));
+}
+
+pub async fn only_active_strategies_fire(it: Fixture) {
+    let status = |status| Change { status: Some(status), ..Change::default() };
+    let id = it.planned(&it.ana).await;
+    for asleep in [Status::Draft, Status::Paused, Status::Completed] {
+        it.store.change_strategy(&it.ana, id, status(asleep), second(1)).await.unwrap();
+        assert_eq!(price(&it, "9999").await.fired, 0, "{asleep:?}");
+    }
+    it.store.change_strategy(&it.ana, id, status(Status::Active), second(2)).await.unwrap();
+    assert_eq!(price(&it, "1519").await.fired, 1);
+    it.store.delete_strategy(&it.ana, id).await.unwrap();
+    assert_eq!(price(&it, "9999").await.fired, 0);
+}
+
+pub async fn what_is_not_armed_does_not_fire(it: Fixture) {
+    let id = it.planned(&it.ana).await;
+    let steps = it.store.armed(&it.ana, id).await.unwrap().value;
+    let arm = |n: usize, before: Option<&str>, reached| Arm {
+        step_id: steps[n].step_id,
+        before_percent: before.map(d),
+        reached,
+    };
+    let arms = vec![arm(0, None, true), arm(1, Some("50"), false)];
+    it.store.arm(&it.ana, id, arms).await.unwrap();
+    assert_eq!(price(&it, "1549").await.fired, 0);
+    assert_eq!(price(&it, "1800").await.fired, 2);
+    assert_eq!(price(&it, "3600").await.fired, 0);
+    let expected =
+        [alert(Kind::TargetReached, "1550", "1800"), alert(Kind::BeforeTarget, "3600", "1800")];
+    assert_eq!(fired(&it, &it.ana).await, expected);
+    let after = it.store.armed(&it.ana, id).await.unwrap().value;
+    assert_eq!(after[1].state, StepState::Pending, "its target was not reached");
+}
+
+pub async fn a_step_that_is_set_back_does_not_fire_again(it: Fixture) {
+    let id = it.planned(&it.ana).await;
+    assert_eq!(price(&it, "1550").await.fired, 1);
+    let steps = it.store.strategy(&it.ana, id).await.unwrap().value.1;
+    let back = |n: usize| NewStep {
+        id: Some(steps[n].id),
+        target: steps[n].target,
+        state: Some(StepState::Pending),
+    };
+    let to = Change { steps: Some(vec![back(0), back(1)]), ..Change::default() };
+    it.store.change_strategy(&it.ana, id, to, second(1)).await.unwrap();
+    let before = it.store.generation(&it.ana).await.unwrap();
+    assert_eq!(price(&it, "1551").await.fired, 0);
+    assert_eq!(it.store.generation(&it.ana).await, Ok(before));
+}

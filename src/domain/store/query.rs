@@ -1,22 +1,27 @@
 //! A query: one text for both databases, and its values.
 //!
-//! Placeholders are `$1`, `$2`, ... in the order in which they first stand in the text: PostgreSQL counts by number,
-//! SQLite by appearance.
+//! Placeholders are `$1`, `$2`, ... in the order in which they first stand in the text. SQLite gets them as `?1`, `?2`,
+//! ...: `$1` is a name to it, which it looks for among all names before, and a statement has up to 9,000.
 
 use std::{borrow::Cow, fmt};
 
 use diesel::{
     backend::Backend,
+    pg::Pg,
     query_builder::{BoxedSqlQuery, SqlQuery},
     serialize::ToSql,
     sql_query,
     sql_types::{BigInt, Bool, HasSqlType, Nullable, Text},
+    sqlite::Sqlite,
 };
 
 use crate::{
     domain::{decimal::Decimal, moment::Moment, portfolio::id},
     ids::UserId,
 };
+
+/// What stands before the number of a placeholder, and nowhere else in a text.
+const MARK: &str = "$";
 
 /// A query and what stands for its placeholders.
 #[derive(Clone, Debug)]
@@ -73,8 +78,26 @@ impl Query {
         })
     }
 
-    /// As diesel has it.
-    pub fn boxed<DB>(self) -> BoxedSqlQuery<'static, DB, SqlQuery>
+    /// For SQLite, as diesel has it.
+    pub fn for_sqlite(self) -> BoxedSqlQuery<'static, Sqlite, SqlQuery> {
+        self.numbered_by("?").boxed()
+    }
+
+    /// For PostgreSQL, as diesel has it.
+    pub fn for_postgres(self) -> BoxedSqlQuery<'static, Pg, SqlQuery> {
+        self.numbered_by(MARK).boxed()
+    }
+
+    /// With another mark before the numbers of its placeholders.
+    fn numbered_by(mut self, mark: &str) -> Self {
+        debug_assert!(self.is_in_order(), "placeholders out of order: {}", self.text);
+        if mark != MARK {
+            self.text = Cow::Owned(self.text.replace(MARK, mark));
+        }
+        self
+    }
+
+    fn boxed<DB>(self) -> BoxedSqlQuery<'static, DB, SqlQuery>
     where
         DB: Backend + HasSqlType<Text> + HasSqlType<BigInt> + HasSqlType<Bool>,
         DB: HasSqlType<Nullable<Text>> + HasSqlType<Nullable<BigInt>>,
@@ -84,7 +107,6 @@ impl Query {
         Option<String>: ToSql<Nullable<Text>, DB>,
         Option<i64>: ToSql<Nullable<BigInt>, DB>,
     {
-        debug_assert!(self.is_in_order(), "placeholders out of order: {}", self.text);
         let query = sql_query(self.text).into_boxed::<DB>();
         self.values.into_iter().fold(query, |query, value| match value {
             Value::Text(text) => query.bind::<Text, _>(text),
@@ -219,6 +241,10 @@ mod tests {
             .and(") and a <> $1");
         assert_eq!(list.to_string(), "select 1 where a = $1 and b in ($2, $3) and a <> $1");
         assert!(list.is_in_order());
+        assert_eq!(
+            list.clone().numbered_by("?").to_string(),
+            "select 1 where a = ?1 and b in (?2, ?3) and a <> ?1"
+        );
         let rows =
             Query::new("values ").rows([["a".into(), 1i64.into()], ["b".into(), 2i64.into()]]);
         assert_eq!(rows.to_string(), "values ($1, $2), ($3, $4)");

@@ -58,10 +58,10 @@ impl Session {
     pub async fn rows<R: Row>(&mut self, query: Query) -> QueryResult<Vec<R>> {
         match self {
             Self::Sqlite(connection) => {
-                diesel::RunQueryDsl::load(query.boxed::<Sqlite>(), &mut **connection)
+                diesel::RunQueryDsl::load(query.for_sqlite(), &mut **connection)
             }
             Self::Postgres(link) => {
-                diesel_async::RunQueryDsl::load(query.boxed::<Pg>(), link.query()).await
+                diesel_async::RunQueryDsl::load(query.for_postgres(), link.query()).await
             }
         }
     }
@@ -75,10 +75,10 @@ impl Session {
     pub async fn change(&mut self, query: Query) -> QueryResult<usize> {
         match self {
             Self::Sqlite(connection) => {
-                diesel::RunQueryDsl::execute(query.boxed::<Sqlite>(), &mut **connection)
+                diesel::RunQueryDsl::execute(query.for_sqlite(), &mut **connection)
             }
             Self::Postgres(link) => {
-                diesel_async::RunQueryDsl::execute(query.boxed::<Pg>(), link.query()).await
+                diesel_async::RunQueryDsl::execute(query.for_postgres(), link.query()).await
             }
         }
     }

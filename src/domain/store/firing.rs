@@ -99,7 +99,7 @@ pub(super) async fn fire(
         fired.more |= due.len() >= MOST;
         // Their people change nothing from here on; what they changed before is seen by asking again.
         let owners: BTreeSet<String> = due.into_iter().map(|row| row.owner).collect();
-        transact::raise(session, owners.iter().map(String::as_str)).await?;
+        transact::raise_all(session, owners.iter().map(String::as_str)).await?;
         let mut due = self::due(session, prices).await?;
         due.retain(|row| owners.contains(&row.owner));
         fired.alerts.extend(write(session, due, now).await?);

@@ -168,22 +168,34 @@ impl Store {
                 if session.change(stands).await? == 0 {
                     return Ok(false);
                 }
-                let unreadable = |why: serde_json::Error| Refusal::Unavailable(why.to_string());
-                let summary = serde_json::to_string(&summary).map_err(unreadable)?;
-                let keep = "update forecasts set summary = $1, computed_at = $2, price_version = $3, stale = $4 \
-                    where id = $5 and owner = $6";
-                let keep = Query::new(keep)
-                    .bind(summary)
-                    .bind(now)
-                    .bind(price_version)
-                    .bind(false)
-                    .bind(from.value)
-                    .bind(&owner);
-                Ok(session.change(keep).await? > 0)
+                keep(session, &owner, from.value, summary, price_version, now).await
             })
         });
         kept.await.map(|stored| stored.value)
     }
+}
+
+/// Keeps a summary of what this transaction sees; whether the forecast is there.
+pub(super) async fn keep(
+    session: &mut Session,
+    owner: &UserId,
+    id: ForecastId,
+    summary: Summary,
+    price_version: i64,
+    now: Moment,
+) -> Result<bool, Fault> {
+    let unreadable = |why: serde_json::Error| Refusal::Unavailable(why.to_string());
+    let summary = serde_json::to_string(&summary).map_err(unreadable)?;
+    let keep = "update forecasts set summary = $1, computed_at = $2, price_version = $3, stale = $4 \
+        where id = $5 and owner = $6";
+    let keep = Query::new(keep)
+        .bind(summary)
+        .bind(now)
+        .bind(price_version)
+        .bind(false)
+        .bind(id)
+        .bind(owner);
+    Ok(session.change(keep).await? > 0)
 }
 
 pub(super) async fn list(
@@ -231,7 +243,11 @@ async fn one(session: &mut Session, owner: &UserId, id: ForecastId) -> Result<Fo
     whole(session, rows).await?.pop().ok_or(NOT_FOUND.into())
 }
 
-async fn basis(session: &mut Session, owner: &UserId, id: ForecastId) -> Result<Basis, Fault> {
+pub(super) async fn basis(
+    session: &mut Session,
+    owner: &UserId,
+    id: ForecastId,
+) -> Result<Basis, Fault> {
     let forecast = one(session, owner, id).await?;
     let holdings = holdings::of_portfolio(session, owner, forecast.portfolio_id).await?;
     let mut targets = match forecast.applied.is_empty() {
@@ -246,7 +262,7 @@ async fn basis(session: &mut Session, owner: &UserId, id: ForecastId) -> Result<
     Ok(Basis { forecast, holdings, plans })
 }
 
-async fn create(
+pub(super) async fn create(
     session: &mut Session,
     owner: &UserId,
     new: NewForecast,

@@ -142,7 +142,7 @@ pub(super) async fn one(
     row.map(Portfolio::from).ok_or(NOT_FOUND.into())
 }
 
-async fn create(
+pub(super) async fn create(
     session: &mut Session,
     owner: &UserId,
     new: NewPortfolio,

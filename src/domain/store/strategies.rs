@@ -220,7 +220,7 @@ pub(super) async fn tokens_of(
     Ok(rows.into_iter().map(|row| (row.id.0, row.token.0)).collect())
 }
 
-async fn create(
+pub(super) async fn create(
     session: &mut Session,
     owner: &UserId,
     new: NewStrategy,

@@ -79,7 +79,7 @@ const RAISE: &str = "insert into people (owner, generation) values ($1, 1) \
 
 /// Raises the generations of several people, named in ascending order: who raises others' waits for this one, and nobody
 /// for each other.
-pub(super) async fn raise<'a>(
+pub(super) async fn raise_all<'a>(
     session: &mut Session,
     people: impl IntoIterator<Item = &'a str>,
 ) -> Result<(), Fault> {
@@ -134,14 +134,24 @@ async fn attempt<T>(
     user: Option<&UserId>,
     work: Work<T>,
 ) -> Result<Stored<T>, Fault> {
-    let mut generation = 0;
-    if let Some(user) = user {
-        let text = match purpose {
-            Purpose::Read => PRESENT,
-            Purpose::Write => RAISE,
-        };
-        let row: Option<Generation> = session.row(Query::new(text).bind(user)).await?;
-        generation = row.map_or(0, |row| row.generation);
-    }
+    let generation = match (user, purpose) {
+        (None, _) => 0,
+        (Some(user), Purpose::Read) => generation(session, PRESENT, user).await?,
+        (Some(user), Purpose::Write) => raise(session, user).await?,
+    };
     Ok(Stored { generation, value: work(session).await? })
+}
+
+/// Raises the generation of a person's data; nobody else writes it until the transaction ends. The new one.
+pub(super) async fn raise(session: &mut Session, user: &UserId) -> Result<i64, Fault> {
+    generation(session, RAISE, user).await
+}
+
+async fn generation(
+    session: &mut Session,
+    text: &'static str,
+    user: &UserId,
+) -> Result<i64, Fault> {
+    let row: Option<Generation> = session.row(Query::new(text).bind(user)).await?;
+    Ok(row.map_or(0, |row| row.generation))
 }

@@ -96,13 +96,7 @@ impl Store {
         key: Option<Key>,
         now: Moment,
     ) -> Answer<Vec<TransactionId>> {
-        list("transactions", entries.len(), 1, MOST)?;
-        let place = |(n, entry): (usize, Entry)| {
-            entry.checked().map_err(|bad| bad.within("transactions", n))
-        };
-        let entries: Vec<Entry> =
-            entries.into_iter().enumerate().map(place).collect::<Result<_, _>>()?;
-        let owner = user.clone();
+        let (owner, entries) = (user.clone(), checked(entries)?);
         self.write_once(user, key, now, move |session| {
             Box::pin(async move { add(session, &owner, portfolio, entries).await })
         })
@@ -181,7 +175,16 @@ async fn one(
     row.map(Transaction::from).ok_or(Refusal::NotFound { what: "transaction" }.into())
 }
 
-async fn add(
+/// What can be entered in one call; a refusal names the place.
+pub(super) fn checked(entries: Vec<Entry>) -> Result<Vec<Entry>, Refusal> {
+    list("transactions", entries.len(), 1, MOST)?;
+    let place =
+        |(n, entry): (usize, Entry)| entry.checked().map_err(|bad| bad.within("transactions", n));
+    entries.into_iter().enumerate().map(place).collect()
+}
+
+/// Enters transactions that were [`checked`].
+pub(super) async fn add(
     session: &mut Session,
     owner: &UserId,
     portfolio: PortfolioId,

@@ -9,6 +9,7 @@ mod healthcheck;
 mod migrate;
 mod publish;
 pub mod screen;
+mod seed;
 pub mod serve;
 mod settings;
 mod subscribe;
@@ -40,6 +41,7 @@ enum Verb {
     Token(token::Args),
     Config(config::Args),
     Migrate(migrate::Args),
+    Seed(seed::Args),
     Backup(backup::Args),
     Healthcheck(healthcheck::Args),
     Load(Box<crate::load::Args>),
@@ -56,6 +58,7 @@ Next steps:
   fanfare token --user ana --ttl 1h          a token for the SDK of your app
   fanfare config default > fanfare.toml      every setting, explained
   fanfare serve --config fanfare.toml
+  fanfare seed --people 100                  people with portfolios to try the dashboard with
 
 Exit codes: 0 done, 1 failed, 2 wrong arguments, 75 the data directory is in use, 78 a bad setting.";
 
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
         Verb::Token(args) => token::run(&args, &settings),
         Verb::Config(args) => config::run(&args, &settings),
         Verb::Migrate(args) => migrate::run(&args, &settings),
+        Verb::Seed(args) => seed::run(&args, &settings),
         Verb::Backup(args) => backup::run(&args, &settings),
         Verb::Healthcheck(args) => healthcheck::run(&args, &settings),
         Verb::Cluster(args) => cluster::run(&args, &settings),

@@ -2,6 +2,7 @@
 
 pub mod data_dir;
 pub mod database;
+pub mod dice;
 pub mod failpoint;
 pub mod file_size;
 pub mod glob;

@@ -4,3 +4,4 @@ pub mod alerts;
 pub mod feed;
 pub mod prices;
 pub mod retention;
+pub mod seed;

@@ -4,7 +4,6 @@
 //! kinds publish and listen; what they saw is written down, and judged when all is over.
 
 mod crowd;
-mod dice;
 mod fault;
 mod field;
 mod invariant;
@@ -24,6 +23,7 @@ use std::io::{Write, stdout};
 
 use self::{invariant::Bounds, kind::Kind, plan::Wish, report::Report};
 use super::{Args, Failure};
+use crate::platform::dice;
 
 /// A run of the command line's length and no more.
 const SECONDS: u32 = 60;

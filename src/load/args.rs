@@ -14,6 +14,7 @@ use clap::ValueEnum;
   fanfare load publish --spawn --json
   fanfare load fanout --spawn --connections 2000 --seconds 10
   fanfare load rooms --nodes 3 --fault redis-down
+  fanfare load dashboard --spawn --people 1000 --compare-constant
   fanfare load rooms --url ws://127.0.0.1:8000/connection/websocket --secret S --connections 1000 --rate 100")]
 pub struct Args {
     /// What to do to the server.
@@ -88,6 +89,37 @@ pub struct Args {
     #[arg(long, value_enum, requires = "nodes", help_heading = "Load")]
     pub fault: Option<Fault>,
 
+    /// People in `dashboard`, those whom `fanfare seed` draws [1000]. Their database is filled once and kept.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Dashboard")]
+    pub people: Option<u32>,
+    /// Measure from the start of the nodes on, everybody arriving within 30 s; else from when all have seen theirs.
+    #[arg(long, help_heading = "Dashboard")]
+    pub cold: bool,
+    /// How many of the people watch their holdings over a socket, too.
+    #[arg(long, value_name = "W", default_value_t = 0, help_heading = "Dashboard")]
+    pub watchers: u32,
+    /// Let somebody with 14,400 transactions be among them, who looks and buys all the time.
+    #[arg(long, help_heading = "Dashboard")]
+    pub veteran: bool,
+    /// How long people think between two looks, in seconds on average.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = think, help_heading = "Dashboard")]
+    pub think: f64,
+    /// Of a thousand visits, on how many something is bought first.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=1000), help_heading = "Dashboard")]
+    pub buys: u32,
+    /// Compare with a server that returns the same bytes constant: how many each could return a second on one core.
+    #[arg(long, help_heading = "Dashboard")]
+    pub compare_constant: bool,
+    /// Let clients come through NGINX to one node, too.
+    #[arg(long, conflicts_with = "url", help_heading = "Dashboard")]
+    pub proxy: bool,
+    /// Keep filled databases in this folder [~/.cache/fanfare].
+    #[arg(long, value_name = "DIR", conflicts_with = "url", help_heading = "Dashboard")]
+    pub cache: Option<PathBuf>,
+    /// Play the people of this seed in `dashboard` [1]; draw this plan in `chaos` [a random one, which is printed].
+    #[arg(long, value_name = "N", help_heading = "Load")]
+    pub seed: Option<u64>,
+
     /// Numbers of the first user, for the child processes of `idle`.
     #[arg(long, hide = true, default_value_t = 0)]
     pub first: u32,
@@ -97,9 +129,6 @@ pub struct Args {
     /// What the names of this run begin with.
     #[arg(long, hide = true)]
     pub run: Option<String>,
-    /// Draw this plan in `chaos` [a random one, which is printed].
-    #[arg(long, value_name = "N", help_heading = "Chaos")]
-    pub seed: Option<u64>,
     /// Do these faults in `chaos`, one after the other, instead of those that the seed draws.
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', help_heading = "Chaos")]
     pub faults: Vec<String>,
@@ -141,9 +170,14 @@ pub enum Scenario {
     IdlePart,
     /// Parts of a cluster die while people talk; every promise is checked.
     Chaos,
+    /// Seeded people look at their dashboards over HTTP; every answer is checked.
+    Dashboard,
     /// The child process of `fanout`.
     #[value(hide = true)]
     BareWrite,
+    /// The child process of `dashboard`.
+    #[value(hide = true)]
+    Constant,
 }
 
 impl Scenario {
@@ -160,6 +194,8 @@ impl Scenario {
             Self::IdlePart => "idle-part",
             Self::Chaos => "chaos",
             Self::BareWrite => "bare-write",
+            Self::Dashboard => "dashboard",
+            Self::Constant => "constant",
         }
     }
 }
@@ -191,6 +227,11 @@ pub enum Fault {
 pub enum Words {
     Json,
     Protobuf,
+}
+
+fn think(text: &str) -> Result<f64, String> {
+    let think = text.parse().ok().filter(|think| (0.0..=3600.0).contains(think));
+    think.ok_or_else(|| "expected seconds, 0 to 3600".into())
 }
 
 fn rate(text: &str) -> Result<f64, String> {

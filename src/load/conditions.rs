@@ -74,6 +74,8 @@ impl Conditions {
             | Scenario::Storm
             | Scenario::Chaos
             | Scenario::IdlePart
+            | Scenario::Dashboard
+            | Scenario::Constant
             | Scenario::BareWrite => COMMON,
         };
         let or = |asked: Option<u32>, default: usize| asked.map_or(default, |n| n as usize);

@@ -13,6 +13,7 @@ mod clock;
 mod conditions;
 mod connection;
 mod conversation;
+mod dashboard;
 mod frame;
 mod handshake;
 mod hearing;
@@ -37,10 +38,13 @@ mod fake;
 pub use args::Args;
 
 use std::{
+    fmt,
     io::{Write, stdin, stdout},
     process::ExitCode,
     rc::Rc,
 };
+
+use serde::Serialize;
 
 use self::{
     args::Scenario,
@@ -64,8 +68,10 @@ pub fn run(args: Args) -> ExitCode {
     let outcome = match args.scenario {
         Scenario::BareWrite => return bare_write(&args),
         Scenario::IdlePart => return idle_part(&args),
-        Scenario::Chaos => return chaos(&args),
-        _ => load(&args).and_then(|report| print(&args, &report).map(|()| report)),
+        Scenario::Chaos => return ended(&args, chaos::run(&args)),
+        Scenario::Dashboard => return ended(&args, dashboard::run(&args)),
+        Scenario::Constant => return constant(&args),
+        _ => load(&args).and_then(|report| show(&args, &report).map(|()| report)),
     };
     match outcome {
         Ok(report) if report.verdict().is_clean() => ExitCode::SUCCESS,
@@ -175,7 +181,7 @@ fn measure(
     }
 }
 
-fn print(args: &Args, report: &Report) -> Result<(), Failure> {
+fn show(args: &Args, report: &(impl Serialize + fmt::Display)) -> Result<(), Failure> {
     let text = match args.json {
         true => serde_json::to_string(report)
             .map_err(|e| Failure(format!("can't write the report: {e}")))?,
@@ -202,16 +208,22 @@ fn idle_part(args: &Args) -> ExitCode {
     }
 }
 
-/// Breaks a cluster of its own.
-fn chaos(args: &Args) -> ExitCode {
-    match chaos::run(args) {
+/// The exit code of a scenario that prints its own report: whether all that it checked was so.
+fn ended(args: &Args, outcome: Result<bool, Failure>) -> ExitCode {
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(Failure(words)) => {
-            eprintln!("fanfare load chaos: {words}");
+            eprintln!("fanfare load {}: {words}", args.scenario.name());
             ExitCode::FAILURE
         }
     }
+}
+
+/// The hidden child of `dashboard`.
+fn constant(args: &Args) -> ExitCode {
+    let served = dashboard::serve_constant(stdin(), stdout());
+    ended(args, served.map(|()| true).map_err(|e| Failure(e.to_string())))
 }
 
 /// The hidden child of `fanout`.

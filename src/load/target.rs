@@ -87,6 +87,11 @@ impl Target {
         Self { doors: vec![address], ..self.clone() }
     }
 
+    /// The same server with other names: users and channels begin with these, and end with a number.
+    pub fn called(self, users: &str, channels: &str) -> Self {
+        Self { user_prefix: users.into(), channel_prefix: channels.into(), ..self }
+    }
+
     /// The same server through these doors.
     pub fn through(self, doors: Vec<SocketAddr>, named: bool) -> Self {
         if doors.is_empty() { self } else { Self { doors, named, ..self } }
@@ -121,8 +126,13 @@ impl Target {
 
     /// A connection token for this user, signed with the secret (HS256).
     pub fn token(&self, user: usize) -> Result<String, Failure> {
+        self.token_of(&self.user(user))
+    }
+
+    /// The same for a user of any name.
+    pub fn token_of(&self, user: &str) -> Result<String, Failure> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let claims = Claims { sub: &self.user(user), exp: now + TOKEN_LIFE };
+        let claims = Claims { sub: user, exp: now + TOKEN_LIFE };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.key)
             .map_err(|e| Failure(format!("can't sign a token: {e}")))
     }

@@ -36,6 +36,7 @@ mod prices;
 mod rate_limits;
 mod recovery;
 mod rolling;
+mod seed;
 mod sizes;
 mod slow_reader;
 mod trying;

@@ -25,7 +25,11 @@ use super::{
 /// How many rooms a scenario has.
 pub fn rooms(conditions: &Conditions) -> usize {
     match conditions.scenario {
-        Scenario::Fanout | Scenario::Chaos | Scenario::BareWrite => 1,
+        Scenario::Fanout
+        | Scenario::Chaos
+        | Scenario::Dashboard
+        | Scenario::Constant
+        | Scenario::BareWrite => 1,
         Scenario::Devices => conditions.users,
         Scenario::Publish => conditions.publishers,
         Scenario::Idle
@@ -57,7 +61,12 @@ pub fn connections(conditions: &Conditions) -> usize {
 pub fn run(run: &mut Run) -> Result<Report, Failure> {
     match run.conditions.scenario {
         Scenario::Idle | Scenario::IdlePart => idle::run(run),
-        Scenario::Fanout | Scenario::Chaos | Scenario::BareWrite => fanout::run(run),
+        // Those that have a run of their own never come here.
+        Scenario::Fanout
+        | Scenario::Chaos
+        | Scenario::Dashboard
+        | Scenario::Constant
+        | Scenario::BareWrite => fanout::run(run),
         Scenario::Rooms => match run.conditions.fault {
             Some(Fault::RedisDown) => redis_down::run(run),
             None => rooms::run(run),

@@ -40,9 +40,10 @@ impl Cluster {
         let secrets = Secrets::draw();
         let mut settings = vec![(PERSONAL, plan.personal.to_string())];
         let postgres = match plan.journal {
-            Store::Postgres => Some(Postgres::start(&[]).map_err(failed)?),
+            Store::Postgres => Some(Postgres::on(plan.seeded.as_deref(), &[]).map_err(failed)?),
             Store::Sqlite => None,
         };
+        let data = plan.seeded.as_deref().filter(|_| postgres.is_none());
         if let Some(postgres) = &postgres {
             settings.push((POSTGRES, postgres.url("postgres")));
         }
@@ -56,7 +57,7 @@ impl Cluster {
         if plan.proxy {
             settings.push((PROXIES, r#"["127.0.0.1"]"#.to_owned()));
         }
-        let node = |_| Node::start(plan.config.as_deref(), &secrets, &settings);
+        let node = |_| Node::start(plan.config.as_deref(), data, &secrets, &settings);
         let nodes = (0..plan.nodes).map(node).collect::<Result<Vec<_>, _>>()?;
         let addresses: Vec<_> = nodes.iter().map(|node| node.address).collect();
         let nginx = match plan.proxy {

@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use super::Secrets;
 use crate::{
     load::{Failure, http::Http, process::Process},
-    platform::scratch::{Leash, free_port},
+    platform::scratch::{Leash, copy_folder, free_port},
 };
 
 /// A running node.
@@ -48,18 +48,20 @@ const UNMET_LIMITS: [&str; 10] = [
 impl Node {
     /// Starts `fanfare serve` and waits until it is ready. Settings in the environment reach it, so that they can be
     /// measured too; those of `settings` go before them. The folder is made in `TMPDIR`: durable publishes into SQLite
-    /// are as fast as that disk.
+    /// are as fast as that disk. It begins with a copy of `data`, if that is given.
     pub fn start(
         config: Option<&Path>,
+        data: Option<&Path>,
         secrets: &Secrets,
         settings: &[(&str, String)],
     ) -> Result<Self, Failure> {
-        Self::try_start(config, secrets, settings)
+        Self::try_start(config, data, secrets, settings)
             .map_err(|e| Failure(format!("can't start a node: {e}")))
     }
 
     fn try_start(
         config: Option<&Path>,
+        seeded: Option<&Path>,
         secrets: &Secrets,
         settings: &[(&str, String)],
     ) -> io::Result<Self> {
@@ -67,6 +69,9 @@ impl Node {
         let (address, operator) = (port()?, port()?);
         let mut leash = Leash::new("node", Signal::SIGKILL)?;
         let data = leash.folder().join("data");
+        if let Some(seeded) = seeded {
+            copy_folder(seeded, &data)?;
+        }
         let mut command = vec![env::current_exe()?.into_os_string(), "serve".into()];
         if let Some(file) = config {
             command.extend(["--config".into(), file.canonicalize()?.into_os_string()]);

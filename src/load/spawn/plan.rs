@@ -20,6 +20,8 @@ pub struct Plan {
     pub personal: bool,
     /// Clients come through NGINX; else to the nodes themselves, in turn.
     pub proxy: bool,
+    /// A folder of data that is copied before the first start: a node's, or of a PostgreSQL server if that keeps it.
+    pub seeded: Option<PathBuf>,
 }
 
 /// What all nodes of a run know.
@@ -47,7 +49,7 @@ impl Plan {
         let proxy = match args.scenario {
             Scenario::Rooms | Scenario::Devices | Scenario::Storm | Scenario::Failover => nodes > 1,
             // Who publishes where, and who hears it where, is what they are about.
-            _ => false,
+            _ => args.proxy || args.scenario == Scenario::Dashboard && nodes > 1,
         };
         Ok(Self {
             run: run.to_owned(),
@@ -56,13 +58,15 @@ impl Plan {
             config: args.node_config.clone(),
             personal: args.scenario == Scenario::Devices,
             proxy,
+            seeded: None,
         })
     }
 
     /// Nodes for a person to try, behind NGINX.
     pub fn to_try(nodes: usize, config: Option<PathBuf>) -> Self {
         let run = "try".to_owned();
-        Self { run, nodes, journal: Store::Postgres, config, personal: false, proxy: true }
+        let (journal, seeded) = (Store::Postgres, None);
+        Self { run, nodes, journal, config, personal: false, proxy: true, seeded }
     }
 
     /// The same with one node alone, which has the journal and nothing else.
@@ -104,6 +108,9 @@ mod tests {
             ("fanout --nodes 3", 3, Store::Postgres, false),
             ("idle --nodes 6", 6, Store::Postgres, false),
             ("failover", 3, Store::Postgres, true),
+            ("dashboard", 1, Store::Sqlite, false),
+            ("dashboard --proxy", 1, Store::Sqlite, true),
+            ("dashboard --nodes 2", 2, Store::Postgres, true),
         ] {
             let plan = plan(line).unwrap();
             assert_eq!((plan.nodes, plan.journal, plan.proxy), (nodes, journal, proxy), "{line}");

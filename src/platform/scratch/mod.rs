@@ -5,6 +5,7 @@
 //! certificates. What is not there is named by an error that says which package brings it.
 
 mod certificate;
+mod folder;
 mod leash;
 pub mod nginx;
 mod ports;
@@ -12,6 +13,7 @@ pub mod postgres;
 pub mod redis;
 
 pub use certificate::Certificate;
+pub use folder::copy_folder;
 pub use leash::Leash;
 pub use nginx::Nginx;
 pub use ports::free_port;

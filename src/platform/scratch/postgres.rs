@@ -16,7 +16,7 @@ use nix::{
     unistd::{Pid, Uid, User},
 };
 
-use super::{free_port, leash::Leash};
+use super::{copy_folder, free_port, leash::Leash};
 
 /// Where distributions put the programs, beside what is in PATH; the newest version counts.
 const DEBIAN: &str = "/usr/lib/postgresql";
@@ -42,12 +42,34 @@ pub struct Postgres {
 impl Postgres {
     /// Starts a server with more settings, each `name=value`.
     pub fn start(settings: &[&str]) -> io::Result<Self> {
+        Self::on(None, settings)
+    }
+
+    /// The same with a copy of a folder that another one [kept](Self::keep), if one is given.
+    pub fn on(data: Option<&Path>, settings: &[&str]) -> io::Result<Self> {
         let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
         // An immediate shutdown: the one that takes the server's children along and asks nobody.
         let leash = Leash::new("PostgreSQL", Signal::SIGQUIT)?;
         let mut scratch = Self { port: free_port()?, settings, leash };
+        if let Some(data) = data {
+            copy_folder(data, &scratch.folder().join("data"))?;
+        }
         scratch.restart()?;
         Ok(scratch)
+    }
+
+    /// Shuts it down as an operator would, so that its data are whole, and copies them to a place where nothing is yet.
+    pub fn keep(&mut self, to: &Path) -> io::Result<()> {
+        // Whoever starts on the copy is not disturbed by a vacuum, and its planner knows the tables.
+        let mut vacuum = Command::new(programs()?.join("vacuumdb"));
+        vacuum.args(["--all", "--analyze", "--quiet", "--host=127.0.0.1", "--username=fanfare"]);
+        let vacuumed = vacuum.arg("--port").arg(self.port.to_string()).output()?;
+        if !vacuumed.status.success() {
+            let said = String::from_utf8_lossy(&vacuumed.stderr).into_owned();
+            return Err(io::Error::other(format!("vacuumdb: {said}")));
+        }
+        self.leash.end(Signal::SIGINT)?;
+        copy_folder(&self.folder().join("data"), to)
     }
 
     /// Starts a standby that follows `primary`, asynchronously.

@@ -1,0 +1,107 @@
+//! `fanfare seed` and `fanfare load dashboard`: people whom a node shows as they were drawn.
+
+use std::{path::PathBuf, process::Command};
+
+use fanfare::domain::decimal::Decimal;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Node, request, run, sign};
+
+fn dashboard(node: &Node, user: &str) -> Answer {
+    let token = sign(&json!({ "sub": user }));
+    let head = format!("GET /v1/dashboard HTTP/1.1\r\nAuthorization: Bearer {token}");
+    request(node.port, &head, "").expect("an answer")
+}
+
+fn decimal(value: &Value) -> Decimal {
+    value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{value}"))
+}
+
+#[test]
+fn a_seeded_person_sees_a_dashboard_whose_sums_are_right() {
+    let mut node = Node::prepared(&[]);
+    let (code, out, err) = run(node.command(&["seed", "--people", "3"]));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        out.contains("person-1 to person-3: 3 new") && out.contains("--user person-1"),
+        "{out}"
+    );
+    assert!(err.is_empty(), "nothing is drawn for a pipe: {err}");
+    node.launch();
+    for user in ["person-1", "person-3"] {
+        let shown = dashboard(&node, user).json();
+        assert_eq!(shown["problems"], json!({}), "{shown}");
+        let items = |part: &str| shown[part]["items"].as_array().expect("a part").clone();
+        let holdings = items("holdings");
+        let lengths =
+            ["portfolios", "holdings", "strategies", "forecasts"].map(|part| items(part).len());
+        assert_eq!(lengths, [2, 10, 5, 10]);
+        let default =
+            items("portfolios").into_iter().find(|one| one["is_default"] == true).expect("one");
+        for figure in ["invested", "value", "profit"] {
+            let sum = Decimal::sum(holdings.iter().map(|one| decimal(&one[figure])));
+            assert_eq!(Ok(decimal(&default[figure])), sum, "{figure} of {user}");
+        }
+        assert!(holdings.iter().all(|one| one["priced"] == true), "{holdings:?}");
+    }
+    assert_eq!(dashboard(&node, "person-4").json()["portfolios"]["items"], json!([]));
+
+    let (code, _, err) = run(node.command(&["seed", "--people", "4"]));
+    assert_eq!(code, Some(75), "a node holds the file: {err}");
+    node.kill();
+    let (code, _, err) = run(node.command(&["seed", "--people", "4", "--seed", "2"]));
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("person-1 is there already and was not drawn with seed 2"), "{err}");
+    let (code, out, err) = run(node.command(&["seed", "--people", "4"]));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("person-1 to person-4: 1 new, 3 were there."), "{out}");
+}
+
+/// A folder that goes with it.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Some people for some seconds; what is reported.
+fn load(cache: &Scratch, line: &str) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fanfare"));
+    command.args([
+        "load",
+        "dashboard",
+        "--people",
+        "8",
+        "--think",
+        "0.1",
+        "--buys",
+        "200",
+        "--json",
+    ]);
+    command.arg("--cache").arg(&cache.0).args(line.split_whitespace());
+    let (code, out, err) = run(command);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let report: Value = serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {out}{err}"));
+    assert_eq!((&report["errors"], &report["wrong"]), (&json!(0), &json!(0)), "{report}");
+    assert!(report["writes"].as_u64() > Some(0), "{report}");
+    assert!(report["latency_ms"]["p95"].as_f64() > Some(0.0), "{report}");
+    report
+}
+
+#[test]
+fn people_of_a_load_find_no_error_and_their_database_is_kept() {
+    let cache = std::env::temp_dir().join(format!("fanfare-it-cache-{}", std::process::id()));
+    let cache = Scratch(cache);
+    let kept = || std::fs::read_dir(&cache.0).map_or(0, Iterator::count);
+    let report = load(&cache, "--spawn --seconds 2 --compare-constant");
+    assert!(report["ratio"].as_f64() > Some(0.0), "{report}");
+    assert!(report["constant_rate_per_s"].as_f64() > Some(0.0), "{report}");
+    assert_eq!(kept(), 1);
+    let cold = load(&cache, "--spawn --seconds 2 --cold");
+    assert!(cold["first_latency_ms"]["max"].as_f64() > Some(0.0), "{cold}");
+    assert_eq!(kept(), 1, "the same database again");
+    load(&cache, "--nodes 2 --seconds 2");
+    assert_eq!(kept(), 2, "one of each kind");
+}

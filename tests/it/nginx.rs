@@ -10,7 +10,7 @@ use fanfare::platform::scratch::{Nginx, nginx::PLAIN};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::support::{API_KEY, Client, DEADLINE, Node, Socket, request, until};
+use crate::support::{API_KEY, Client, DEADLINE, Node, Socket, request, sign, until};
 
 const PATH: &str = "/connection/websocket";
 
@@ -153,6 +153,20 @@ fn operators_pages_and_long_bodies_do_not_get_through() {
     assert_eq!(request(nginx.port(), &head, &long).expect("an answer").status, 413);
     let strangers = in_front_of(&nodes, &[("allow 127.0.0.0/8;", "")]);
     assert_eq!(request(strangers.port(), &head, "{}").expect("an answer").status, 403);
+}
+
+#[test]
+fn portfolios_get_through_with_who_asks() {
+    let nodes = [Node::start()];
+    let nginx = in_front_of(&nodes, &[]);
+    for (path, status) in [("/openapi.json", 200), ("/docs", 200), ("/v1/dashboard", 401)] {
+        let head = format!("GET {path} HTTP/1.1");
+        assert_eq!(request(nginx.port(), &head, "").expect("an answer").status, status, "{path}");
+    }
+    let token = sign(&json!({ "sub": "ana" }));
+    let head = format!("GET /v1/dashboard HTTP/1.1\r\nAuthorization: Bearer {token}");
+    let answer = request(nginx.port(), &head, "").expect("an answer");
+    assert_eq!((answer.status, &answer.json()["generation"]), (200, &json!(0)));
 }
 
 #[test]

@@ -197,8 +197,13 @@ impl Crowd {
 
     /// Lets a client read, or not.
     pub fn read(&mut self, who: usize, reads: bool) -> Result<(), Failure> {
-        self.clients[who].reads = reads;
-        if reads { self.listen(who) } else { Ok(()) }
+        let client = &mut self.clients[who];
+        let was_frozen = !std::mem::replace(&mut client.reads, reads);
+        match client.stage {
+            _ if !reads => Ok(()),
+            Stage::Down if was_frozen => self.dial(who),
+            _ => self.listen(who),
+        }
     }
 
     /// A client wants to be a member.

@@ -151,7 +151,7 @@ mod tests {
         ) {
             let limit = limit(rate, burst);
             let mut bucket = Bucket::default();
-            let mut model = Model { level: limit.most().into(), clock: 10_000 };
+            let mut model = Model { level: limit.most().into(), clock: 0 };
             let mut now: Micros = 10_000;
             for step in steps {
                 now = now.saturating_add_signed(step);

@@ -13,7 +13,7 @@ impl Dice {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn roll(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         mix(self.state)
     }
@@ -21,7 +21,7 @@ impl Dice {
     /// A number below `end`, which is not 0.
     pub fn below(&mut self, end: u64) -> u64 {
         // The bias is below 2^-40 for the small ends that a plan has.
-        self.next() % end.max(1)
+        self.roll() % end.max(1)
     }
 
     /// One of them; none of nothing.
@@ -52,7 +52,7 @@ mod tests {
     fn dice_fall_as_the_paper_says() {
         let mut dice = Dice::new(1_234_567);
         assert_eq!(
-            [dice.next(), dice.next()],
+            [dice.roll(), dice.roll()],
             [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]
         );
     }

@@ -19,7 +19,7 @@ fn fired(node: &Node) -> Vec<Value> {
 /// Kinds and targets, for comparison.
 fn shown(alerts: &[Value]) -> Vec<(&str, &str)> {
     let text = |alert, field| {
-        Value::as_str(&Value::get(alert, field).expect("it is there")).expect("a text")
+        Value::as_str(Value::get(alert, field).expect("it is there")).expect("a text")
     };
     alerts.iter().map(|alert| (text(alert, "kind"), text(alert, "target_price"))).collect()
 }
@@ -42,9 +42,9 @@ fn tells(provider: &Provider, hears: &Node, other: &Node) {
     assert_eq!(entered["recoverable"], true, "{entered}");
     provider.costs(json!(1530.5));
     let near = pushed(&mut client);
-    assert_eq!(shown(&[near.clone()]), [("before_target", "1550")]);
+    assert_eq!(shown(std::slice::from_ref(&near)), [("before_target", "1550")]);
     assert_eq!(near["price"], "1530.5");
-    assert_eq!(fired(hears), [near.clone()], "the same by HTTP");
+    assert_eq!(fired(hears), std::slice::from_ref(&near), "the same by HTTP");
     drop(client);
 
     provider.costs(json!(1600));

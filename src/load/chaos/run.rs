@@ -65,7 +65,7 @@ pub fn run(wish: &Wish, rate: Option<f64>) -> Result<Ran, Failure> {
     let clock = Clock::start();
     let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
     let mut dice = Dice::new(wish.seed);
-    let mut crowd = Crowd::new(Ledger::new(rand::random()), clock, doors, dice.next())?;
+    let mut crowd = Crowd::new(Ledger::new(rand::random()), clock, doors, dice.roll())?;
     let work = All::begin(&mut crowd, Scale::of(wish.seconds, rate), &mut dice);
     let connections = crowd.len();
     crate::load::process::make_room_for(connections)?;

@@ -150,7 +150,7 @@ fn tokens<'a, 'm>(dice: &mut Dice, market: &'a [Listed<'m>]) -> Vec<&'a Listed<'
     let mut chosen: Vec<usize> = Vec::with_capacity(wanted);
     while chosen.len() < wanted {
         let all = market.len() as u64;
-        let end = if chosen.len() % 2 == 0 { POPULAR.min(all) } else { all };
+        let end = if chosen.len().is_multiple_of(2) { POPULAR.min(all) } else { all };
         let one = dice.below(end) as usize;
         if !chosen.contains(&one) {
             chosen.push(one);

@@ -62,7 +62,7 @@ impl Away {
                 pace: Pace::per_second(PER_SECOND),
             });
         }
-        Self { cases, lasts, dice: Dice::new(dice.next()) }
+        Self { cases, lasts, dice: Dice::new(dice.roll()) }
     }
 }
 

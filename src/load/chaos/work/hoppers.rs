@@ -22,7 +22,7 @@ impl Hoppers {
             crowd.subscribe(*who, *channel);
         }
         let clients = clients.into_iter().map(|who| (who, 2 * SECOND)).collect();
-        Self { clients, dice: Dice::new(dice.next()) }
+        Self { clients, dice: Dice::new(dice.roll()) }
     }
 }
 

@@ -45,7 +45,7 @@ impl LastWords {
         }
         let talkers = hiring.spread(crowd, "talker", TALKERS * nodes);
         let pace = Pace::per_second(PER_SECOND);
-        Self { channels, next: 0, left: 1, talkers, turn: 0, pace, dice: Dice::new(dice.next()) }
+        Self { channels, next: 0, left: 1, talkers, turn: 0, pace, dice: Dice::new(dice.roll()) }
     }
 
     fn say(&mut self, crowd: &mut Crowd) {

@@ -62,6 +62,7 @@ use crate::{
 };
 
 mod bridge;
+mod caches;
 mod cluster;
 mod ears;
 mod journals;
@@ -75,9 +76,6 @@ use telling::tell;
 
 /// How long a request's head may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Bytes of what a person may send about portfolios: 1,000 transactions with their notes, or a CSV of as many.
-const PORTFOLIO_BODY: usize = 4 * 1024 * 1024;
 
 /// How long an idle HTTP connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -227,7 +225,9 @@ impl Parts {
                 Some(handle)
             }
         };
-        let public = self.listen(listeners.public).map_err(Failed::to("serve the public port"))?;
+        let desk = caches::desk(&self)?;
+        let public =
+            self.listen(listeners.public, desk).map_err(Failed::to("serve the public port"))?;
         let handle = public.handle();
         let public = actix::spawn(public);
         let everybody_is_in = async {
@@ -274,7 +274,11 @@ impl Parts {
 
     /// The public port. Each worker thread starts its hub before it takes a connection; the last one
     /// opens the house.
-    fn listen(&self, listener: TcpListener) -> io::Result<actix_server::Server> {
+    fn listen(
+        &self,
+        listener: TcpListener,
+        desk: Arc<portfolio::Desk>,
+    ) -> io::Result<actix_server::Server> {
         let client = &self.node.settings.client;
         let door = Door {
             origins: Origins::new(&client.allowed_origins),
@@ -337,13 +341,6 @@ impl Parts {
             request_timeout: REQUEST_TIMEOUT,
             keep_alive: KEEP_ALIVE,
         };
-        let prices = prices::start(self);
-        let desk = Arc::new(portfolio::Desk {
-            store: self.portfolios.clone(),
-            prices: Box::new(move || prices.now()),
-            doorkeeper: self.node.clone(),
-            body_limit: PORTFOLIO_BODY,
-        });
         let configure = move |app: &mut actix_web::web::ServiceConfig| {
             api::routes(app, api.clone());
             portfolio::routes(app, desk.clone());

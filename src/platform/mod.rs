@@ -1,8 +1,10 @@
-//! The ground under everything: settings, tokens, databases, metrics, failpoints, mutants, scratch servers. Knows nothing of channels or people.
+//! The ground under everything: settings, tokens, databases, cache levels, metrics, failpoints, mutants, scratch servers. Knows nothing of channels or people.
 
+pub mod cache;
 pub mod data_dir;
 pub mod database;
 pub mod dice;
+pub mod engine;
 pub mod failpoint;
 pub mod file_size;
 pub mod glob;

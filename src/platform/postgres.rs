@@ -7,12 +7,11 @@ use std::{fmt, time::Duration};
 
 use tokio_postgres::config::{Config, Host};
 
-mod engine;
 mod facts;
 mod link;
 mod migrate;
 
-pub use engine::Engine;
+pub use super::engine::Engine;
 pub use link::{Link, the_one};
 pub use migrate::migrate;
 

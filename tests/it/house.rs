@@ -11,6 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["platform"],
     &["supervisor"],
     &["domain::store"],
+    &["domain::reading"],
     &["protocol"],
     &["realtime::peers"],
     &["realtime::journal", "realtime::directory", "realtime::bridge"],

@@ -4,6 +4,7 @@ mod support;
 
 mod alerts;
 mod bad_input;
+mod caches;
 mod chaos;
 mod cluster;
 mod command_line;

@@ -1,5 +1,7 @@
 //! The fold: what a row of transactions leaves behind, by average cost (docs/PORTFOLIO.md, formula 1).
 
+use serde::{Deserialize, Serialize};
+
 use super::transaction::{Entry, Kind, Place};
 use crate::domain::decimal::{Decimal, NoDecimal};
 
@@ -7,7 +9,7 @@ use crate::domain::decimal::{Decimal, NoDecimal};
 pub const STRIDE: u64 = 256;
 
 /// What is left after some transactions of one token.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Fold {
     pub quantity: Decimal,
     /// What the quantity cost, USD.

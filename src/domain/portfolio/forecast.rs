@@ -24,7 +24,7 @@ pub const MOST_APPLIED: usize = 500;
 pub type Applied = BTreeMap<TokenId, StrategyId>;
 
 /// A forecast without its lines.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Forecast {
     pub id: ForecastId,
     pub portfolio_id: PortfolioId,

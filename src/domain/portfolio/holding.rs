@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     fold::Fold,
@@ -16,7 +16,7 @@ use crate::domain::{
 };
 
 /// What a portfolio has of a token, without a price. May be 0: then its realized profit is what is left of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Holding {
     pub portfolio: PortfolioId,
     pub token: Token,

@@ -9,7 +9,7 @@ use crate::domain::{
 };
 
 /// A portfolio, without what it holds.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Portfolio {
     pub id: PortfolioId,
     pub name: String,

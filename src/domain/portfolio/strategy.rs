@@ -124,7 +124,7 @@ pub(super) fn sell<'a>(
 }
 
 /// A strategy without its steps.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Strategy {
     pub id: StrategyId,
     pub token_id: TokenId,

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::id::TokenId;
 use crate::domain::{decimal::Decimal, moment::Moment};
@@ -11,7 +11,7 @@ use crate::domain::{decimal::Decimal, moment::Moment};
 pub const FRESH: Duration = Duration::from_secs(30);
 
 /// A thing that can be held. Two may share a symbol; `provider_id` tells them apart.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Token {
     pub id: TokenId,
     pub symbol: String,
@@ -40,7 +40,25 @@ pub struct PriceBoard {
     pub version: i64,
 }
 
+impl PriceBoard {
+    /// When the first of these tokens' prices that are fresh now will not be any more.
+    pub fn next_stale(
+        &self,
+        tokens: impl IntoIterator<Item = TokenId>,
+        now: Moment,
+    ) -> Option<Moment> {
+        let fresh = |token| self.prices.get(&token).filter(|price| !price.is_stale(now));
+        tokens.into_iter().filter_map(fresh).map(Price::stale_at).min()
+    }
+}
+
 impl Price {
+    /// When it stops being fresh.
+    fn stale_at(&self) -> Moment {
+        let fresh = i64::try_from(FRESH.as_micros()).unwrap_or(i64::MAX);
+        Moment::from_micros(self.observed_at.micros().saturating_add(fresh))
+    }
+
     /// How long ago it was observed; 0 if a clock says that it will be.
     pub fn age(&self, now: Moment) -> Duration {
         let micros = now.micros().saturating_sub(self.observed_at.micros());

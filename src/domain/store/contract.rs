@@ -39,7 +39,8 @@ contract! {
         a_name_is_taken_once_a_person,
         deleting_a_portfolio_deletes_all_that_hangs_on_it,
         lists_go_on_where_the_page_before_ended,
-        each_write_raises_the_generation_and_a_refused_one_does_not;
+        each_write_raises_the_generation_and_a_refused_one_does_not,
+        many_persons_states_are_one_question;
     transactions:
         holdings_follow_their_transactions,
         a_batch_is_entered_whole_or_not_at_all,
@@ -60,6 +61,7 @@ contract! {
     forecasts:
         a_forecast_is_kept_with_its_summary_until_something_changes,
         what_was_computed_of_older_data_is_not_kept,
+        a_summary_that_is_kept_changes_the_state_of_forecasts_and_no_generation,
         a_forecast_applies_only_what_fits,
         a_deleted_strategy_leaves_the_forecast;
     once:

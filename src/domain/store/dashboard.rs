@@ -1,39 +1,118 @@
-//! All that a dashboard shows, read in one snapshot.
+//! All that a dashboard shows, read in one snapshot, and which state of it is the present one.
 
-use super::{Answer, Listed, Page, Store, forecasts, holdings, portfolios, strategies};
+use std::collections::HashMap;
+
+use diesel::{
+    QueryableByName,
+    sql_types::{BigInt, Text},
+};
+
+use super::{
+    Answer, Listed, Page, Store, forecasts, holdings, portfolios, query::Query, strategies,
+    transact::Purpose,
+};
 use crate::{
-    domain::portfolio::{forecast::Forecast, holding::Holding, portfolios::Portfolio},
+    domain::portfolio::{Refusal, forecast::Forecast, holding::Holding, portfolios::Portfolio},
     ids::UserId,
 };
 
 /// Strategies and forecasts of a dashboard, at most: the rest is turned to.
 pub const MOST: usize = 200;
 
-/// A person's data as a dashboard shows it, without prices.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Dashboard {
-    pub portfolios: Vec<Portfolio>,
-    /// Of all portfolios.
-    pub holdings: Vec<Holding>,
-    pub strategies: Vec<Listed>,
-    pub forecasts: Vec<Forecast>,
+/// Persons of one question for their present state, at most.
+pub const TOGETHER: usize = 1_000;
+
+/// Which parts are to be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Wanted {
+    pub portfolios: bool,
+    pub holdings: bool,
+    pub strategies: bool,
+    pub forecasts: bool,
 }
 
+/// A person's data as a dashboard shows it, without prices: those parts that were wanted.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Parts {
+    /// The state of the forecasts' summaries, see [`Present::computed`]; 0 without forecasts.
+    pub computed: i64,
+    pub portfolios: Option<Vec<Portfolio>>,
+    /// Of all portfolios.
+    pub holdings: Option<Vec<Holding>>,
+    /// The oldest [`MOST`].
+    pub strategies: Option<Vec<Listed>>,
+    /// The oldest [`MOST`].
+    pub forecasts: Option<Vec<Forecast>>,
+}
+
+/// The state that a person's data is in. 0 and 0 before the first write.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Present {
+    /// Raised by each write, to microseconds since 1970 or further.
+    pub generation: i64,
+    /// The same for each summary of a forecast that is kept, which is no write of the person's.
+    pub computed: i64,
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    owner: String,
+    #[diesel(sql_type = BigInt)]
+    generation: i64,
+    #[diesel(sql_type = BigInt)]
+    computed: i64,
+}
+
+pub(super) const PRESENT: &str = "select owner, generation, computed from people where owner in (";
+
 impl Store {
-    /// All of a person's dashboard, of one snapshot. Five queries.
-    pub async fn dashboard(&self, user: &UserId) -> Answer<Dashboard> {
+    /// Parts of a person's dashboard, of one snapshot. A query or two each.
+    pub async fn parts(&self, user: &UserId, wanted: Wanted) -> Answer<Parts> {
         let owner = user.clone();
         self.read(user, move |session| {
             Box::pin(async move {
-                let all = Page::first(portfolios::MOST);
-                Ok(Dashboard {
-                    portfolios: portfolios::list(session, &owner, all).await?,
-                    holdings: holdings::of_owner(session, &owner).await?,
-                    strategies: strategies::list(session, &owner, Page::first(MOST)).await?,
-                    forecasts: forecasts::list(session, &owner, Page::first(MOST)).await?,
-                })
+                let mut parts = Parts::default();
+                if wanted.portfolios {
+                    let all = Page::first(portfolios::MOST);
+                    parts.portfolios = Some(portfolios::list(session, &owner, all).await?);
+                }
+                if wanted.holdings {
+                    parts.holdings = Some(holdings::of_owner(session, &owner).await?);
+                }
+                if wanted.strategies {
+                    let first = Page::first(MOST);
+                    parts.strategies = Some(strategies::list(session, &owner, first).await?);
+                }
+                if wanted.forecasts {
+                    let present = Query::new(PRESENT).list([&owner]).and(")");
+                    let row: Option<Row> = session.row(present).await?;
+                    parts.computed = row.map_or(0, |row| row.computed);
+                    let first = Page::first(MOST);
+                    parts.forecasts = Some(forecasts::list(session, &owner, first).await?);
+                }
+                Ok(parts)
             })
         })
         .await
+    }
+
+    /// The present states of these persons' data; who never wrote is left out. One query for [`TOGETHER`] of them.
+    pub async fn generations(
+        &self,
+        users: Vec<UserId>,
+    ) -> Result<HashMap<UserId, Present>, Refusal> {
+        let mut all = HashMap::with_capacity(users.len());
+        for users in users.chunks(TOGETHER) {
+            let present = Query::new(PRESENT).list(users).and(")");
+            let rows = self.run(Purpose::Read, None, move |session| {
+                Box::pin(async move { Ok(session.rows::<Row>(present).await?) })
+            });
+            all.extend(rows.await?.value.into_iter().map(|row| {
+                let Row { owner, generation, computed } = row;
+                (UserId::new(&owner), Present { generation, computed })
+            }));
+        }
+        Ok(all)
     }
 }

@@ -150,7 +150,8 @@ impl Store {
     }
 
     /// Keeps what was computed, unless the person's data has another generation than what it was computed from.
-    /// Whether it was kept. Raises no generation: nothing that the person said has changed.
+    /// Whether it was kept. Raises no generation, since nothing that the person said has changed, but what forecasts are
+    /// cached under.
     pub async fn keep_summary(
         &self,
         user: &UserId,
@@ -163,8 +164,10 @@ impl Store {
         let kept = self.run(Purpose::Write, None, move |session| {
             Box::pin(async move {
                 // Takes the same lock as every write of this person.
-                let stands = "update people set generation = generation where owner = $1 and generation = $2";
-                let stands = Query::new(stands).bind(&owner).bind(from.generation);
+                let stands = "update people set computed = case when computed < $1 then $1 else computed + 1 end \
+                    where owner = $2 and generation = $3";
+                let stands = Query::new(stands).bind(Moment::now());
+                let stands = stands.bind(&owner).bind(from.generation);
                 if session.change(stands).await? == 0 {
                     return Ok(false);
                 }

@@ -6,7 +6,7 @@ use super::{
     Store, forecasts, portfolios,
     session::{Fault, Session},
     strategies,
-    transact::{Purpose, raise},
+    transact::{Purpose, first},
     transactions,
 };
 use crate::{
@@ -76,7 +76,7 @@ async fn found(
 ) -> Result<(), Fault> {
     let owner = &person.user;
     // Takes the same lock as every write of this person.
-    if raise(session, owner).await? != 1 {
+    if !first(session, owner).await? {
         let expected = "people who have nothing yet";
         return Err(Refusal::invalid("people", expected, owner.as_str()).into());
     }

@@ -45,14 +45,14 @@ mod transactions;
 mod watching;
 
 pub use alerts::Arm;
-pub use dashboard::Dashboard;
+pub use dashboard::{MOST as MOST_LISTED, Parts, Present, Wanted};
 pub use forecasts::Basis;
 pub use founding::{NewExpectation, NewPerson};
 pub use keys::Key;
 pub use outbox::{Open, Outbox, Told};
 pub use page::Page;
 pub use postgres::Connections;
-pub use pricing::{Fence, Observed, Wanted};
+pub use pricing::{Fence, Observed, WantedPrice};
 pub use strategies::Listed;
 pub use tokens::NewToken;
 pub use transact::Stored;

@@ -3,7 +3,7 @@
 use super::{
     alerts,
     contract::Fixture,
-    firing, folding, forecasts, holdings, portfolios,
+    dashboard, firing, folding, forecasts, holdings, portfolios,
     query::{Query, Value},
     steps, strategies, tokens, transactions, watching,
 };
@@ -90,6 +90,7 @@ fn hot() -> Vec<Query> {
         [["t1".into(), 10_000i64.into(), "x".into()], ["t2".into(), i64::MIN.into(), "".into()]];
     let following = Query::new("with base (token, last_at, last_id) as (values ").rows(base);
     vec![
+        several(dashboard::PRESENT, &["u1", "u500"]),
         list(portfolios::LIST, ""),
         one(portfolios::ONE, "p1000"),
         Query::new(holdings::OF_OWNER).bind(user),

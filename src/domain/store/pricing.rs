@@ -34,7 +34,7 @@ pub struct Fence(i64);
 
 /// A token whose price somebody wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Wanted {
+pub struct WantedPrice {
     pub token: TokenId,
     pub provider_id: i64,
     /// The last one that was believed.
@@ -108,12 +108,12 @@ impl Store {
     }
 
     /// Tokens that anybody holds or plans for.
-    pub async fn wanted_prices(&self) -> Result<Vec<Wanted>, Refusal> {
+    pub async fn wanted_prices(&self) -> Result<Vec<WantedPrice>, Refusal> {
         let asked = self.run(Purpose::Read, None, |session| {
             Box::pin(async move {
                 let rows: Vec<WantedRow> =
                     session.rows(Query::new(WANTED).bind(MOST_WANTED)).await?;
-                Ok(rows.into_iter().map(Wanted::from).collect())
+                Ok(rows.into_iter().map(WantedPrice::from).collect())
             })
         });
         asked.await.map(|stored| stored.value)
@@ -138,7 +138,7 @@ impl Store {
     }
 }
 
-impl From<WantedRow> for Wanted {
+impl From<WantedRow> for WantedPrice {
     fn from(row: WantedRow) -> Self {
         let price = row.price.map(|price| price.0);
         Self { token: row.id.0, provider_id: row.provider_id, price }

@@ -6,7 +6,7 @@ use diesel::{
     QueryableByName,
     sql_types::{BigInt, Nullable, Text},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Answer, Key, Page, Store,
@@ -32,7 +32,7 @@ use crate::{
 const NOT_FOUND: Refusal = Refusal::NotFound { what: "strategy" };
 
 /// A strategy in a list: how far it is, without its steps.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Listed {
     #[serde(flatten)]
     pub strategy: Strategy,

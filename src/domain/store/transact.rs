@@ -7,12 +7,15 @@ use super::{
     query::Query,
     session::{Fault, Session},
 };
-use crate::{domain::portfolio::Refusal, ids::UserId};
+use crate::{
+    domain::{moment::Moment, portfolio::Refusal},
+    ids::UserId,
+};
 
 /// A result and the generation of the person's data that it belongs to, read in the same snapshot.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stored<T> {
-    /// Raised by each write of this person's data; 0 before the first.
+    /// Raised by each write of this person's data, to microseconds since 1970 or further; 0 before the first.
     pub generation: i64,
     pub value: T,
 }
@@ -73,9 +76,11 @@ struct Generation {
     generation: i64,
 }
 
-/// Raised before anything else is read: the row's lock makes one writer a person, on any node.
-const RAISE: &str = "insert into people (owner, generation) values ($1, 1) \
-    on conflict (owner) do update set generation = people.generation + 1 returning generation";
+/// Raised before anything else is read: the row's lock makes one writer a person, on any node. It rises with the clock, so
+/// that a database that was set back (a restored copy, a standby that lagged) never gives one out a second time: what was
+/// cached under the first is not taken for what is written now.
+const RAISED: &str = " on conflict (owner) do update set generation = \
+    case when people.generation < excluded.generation then excluded.generation else people.generation + 1 end";
 
 /// Raises the generations of several people, named in ascending order: who raises others' waits for this one, and nobody
 /// for each other.
@@ -83,9 +88,10 @@ pub(super) async fn raise_all<'a>(
     session: &mut Session,
     people: impl IntoIterator<Item = &'a str>,
 ) -> Result<(), Fault> {
+    let now = Moment::now();
     let raise = Query::new("insert into people (owner, generation) values ")
-        .rows(people.into_iter().map(|owner| [owner.into(), 1i64.into()]))
-        .and(" on conflict (owner) do update set generation = people.generation + 1");
+        .rows(people.into_iter().map(|owner| [owner.into(), now.into()]))
+        .and(RAISED);
     session.change(raise).await?;
     Ok(())
 }
@@ -136,22 +142,28 @@ async fn attempt<T>(
 ) -> Result<Stored<T>, Fault> {
     let generation = match (user, purpose) {
         (None, _) => 0,
-        (Some(user), Purpose::Read) => generation(session, PRESENT, user).await?,
+        (Some(user), Purpose::Read) => generation(session, Query::new(PRESENT).bind(user)).await?,
         (Some(user), Purpose::Write) => raise(session, user).await?,
     };
     Ok(Stored { generation, value: work(session).await? })
 }
 
 /// Raises the generation of a person's data; nobody else writes it until the transaction ends. The new one.
-pub(super) async fn raise(session: &mut Session, user: &UserId) -> Result<i64, Fault> {
-    generation(session, RAISE, user).await
+async fn raise(session: &mut Session, user: &UserId) -> Result<i64, Fault> {
+    let raise = Query::new("insert into people (owner, generation) values ($1, $2)");
+    let raise = raise.bind(user).bind(Moment::now()).and(RAISED).and(" returning generation");
+    generation(session, raise).await
 }
 
-async fn generation(
-    session: &mut Session,
-    text: &'static str,
-    user: &UserId,
-) -> Result<i64, Fault> {
-    let row: Option<Generation> = session.row(Query::new(text).bind(user)).await?;
+/// Makes somebody known of whom there is nothing, and locks them as [`raise`] does. False if they were known.
+pub(super) async fn first(session: &mut Session, user: &UserId) -> Result<bool, Fault> {
+    let insert =
+        "insert into people (owner, generation) values ($1, $2) on conflict (owner) do nothing";
+    let insert = Query::new(insert).bind(user).bind(Moment::now());
+    Ok(session.change(insert).await? == 1)
+}
+
+async fn generation(session: &mut Session, ask: Query) -> Result<i64, Fault> {
+    let row: Option<Generation> = session.row(ask).await?;
     Ok(row.map_or(0, |row| row.generation))
 }

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Desk,
+    Desk, answer,
     body::{Body, id, json},
     person::Person,
     problem::{Problem, Written},
@@ -57,7 +57,7 @@ pub(super) async fn armed(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let steps = desk.store.armed(&person.0, id::<StrategyId>(&path, "strategy")?).await?.value;
-    Ok(HttpResponse::Ok().json(Steps { steps }))
+    Ok(answer::ok().json(Steps { steps }))
 }
 
 /// Arms steps anew.
@@ -78,7 +78,7 @@ pub(super) async fn arm(
 ) -> Result<HttpResponse, Problem> {
     let (id, Arms { steps }) = (id(&path, "strategy")?, json(&body.bytes)?);
     let steps = desk.store.arm(&person.0, id, steps).await?.value;
-    Ok(HttpResponse::Ok().json(Steps { steps }))
+    Ok(answer::ok().json(Steps { steps }))
 }
 
 /// What fired, the latest first.
@@ -98,5 +98,5 @@ pub(super) async fn fired(
     let page = turn.page::<AlertId>(LIST)?;
     let stored = desk.store.alerts(&person.0, one_more(&page)).await?;
     let key = |alert: &Alert| alert.id;
-    Ok(HttpResponse::Ok().json(turned(LIST, stored.value, page.limit, stored.generation, key)))
+    Ok(answer::ok().json(turned(LIST, stored.value, page.limit, stored.generation, key)))
 }

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use super::{
     Desk,
+    answer::{self, Outage, Sheet, Subject},
     person::Person,
     portfolios,
     problem::{Problem, Written},
@@ -22,6 +23,7 @@ use crate::domain::{
         portfolios::Portfolio,
         token::Prices,
     },
+    reading::Which,
 };
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
@@ -31,6 +33,7 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
 #[derive(Serialize, utoipa::ToSchema)]
 struct Part<'a, T> {
     items: &'a [T],
+    /// When it was read from the database: nothing of it was written since.
     as_of: Moment,
 }
 
@@ -45,7 +48,14 @@ struct Answer<'a> {
     strategies: Option<Part<'a, strategies::Entry>>,
     forecasts: Option<Part<'a, Forecast>>,
     problems: BTreeMap<&'static str, Written<'a>>,
+    #[serde(flatten)]
+    outage: Option<Outage>,
 }
+
+const OF: Subject = Subject {
+    parts: &[Which::Portfolios, Which::Holdings, Which::Strategies, Which::Forecasts],
+    priced: true,
+};
 
 /// All that a dashboard shows, of one generation.
 #[utoipa::path(
@@ -58,36 +68,47 @@ struct Answer<'a> {
 pub(super) async fn dashboard(
     desk: web::Data<Desk>,
     person: Person,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (stored, board) = (desk.store.dashboard(&person.0).await?, (desk.prices)());
-    let (all, as_of) = (stored.value, Moment::now());
-    let holdings = of_default(&all.portfolios, &all.holdings, &board.prices, as_of);
-    let portfolios = every(all.portfolios, &all.holdings, &board.prices);
-    let strategies: Vec<_> = all.strategies.into_iter().map(strategies::Entry::from).collect();
+    let page = answer::page(&desk, &person, &request, OF, |sheet| write(sheet).map(Some)).await?;
+    page.ok_or_else(Problem::internal)
+}
+
+fn write(Sheet { view, board, now, outage }: &Sheet<'_>) -> Result<Vec<u8>, Problem> {
+    let holdings = of_default(view.portfolios(), view.holdings(), &board.prices, *now);
+    let portfolios = every(view.portfolios(), view.holdings(), &board.prices);
+    let strategies: Vec<_> = view.strategies().iter().map(strategies::Entry::from).collect();
     let mut problems = BTreeMap::new();
     problems.extend(portfolios.as_ref().err().map(|problem| ("portfolios", problem.written())));
     problems.extend(holdings.as_ref().err().map(|problem| ("holdings", problem.written())));
-    Ok(HttpResponse::Ok().json(Answer {
-        generation: stored.generation,
+    let as_of = |which| view.as_of(which);
+    answer::json(&Answer {
+        generation: view.generation,
         price_version: board.version,
-        portfolios: portfolios.as_ref().ok().map(|items| Part { items, as_of }),
-        holdings: holdings.as_ref().ok().map(|items| Part { items, as_of }),
-        strategies: Some(Part { items: &strategies, as_of }),
-        forecasts: Some(Part { items: &all.forecasts, as_of }),
+        portfolios: (portfolios.as_ref().ok())
+            .map(|items| Part { items, as_of: as_of(Which::Portfolios) }),
+        holdings: holdings.as_ref().ok().map(|items| Part { items, as_of: as_of(Which::Holdings) }),
+        strategies: Some(Part { items: &strategies, as_of: as_of(Which::Strategies) }),
+        forecasts: Some(Part { items: view.forecasts(), as_of: as_of(Which::Forecasts) }),
         problems,
-    }))
+        outage: *outage,
+    })
 }
 
 fn every(
-    portfolios: Vec<Portfolio>,
+    portfolios: &[Portfolio],
     holdings: &[Holding],
     prices: &Prices,
 ) -> Result<Vec<portfolios::Shown>, Problem> {
-    let of = |portfolio: Portfolio| {
+    let of = |portfolio: &Portfolio| {
         let id = portfolio.id;
-        portfolios::shown(portfolio, holdings.iter().filter(|one| one.portfolio == id), prices)
+        portfolios::shown(
+            portfolio.clone(),
+            holdings.iter().filter(|one| one.portfolio == id),
+            prices,
+        )
     };
-    portfolios.into_iter().map(of).collect()
+    portfolios.iter().map(of).collect()
 }
 
 fn of_default(

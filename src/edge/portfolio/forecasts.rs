@@ -1,14 +1,15 @@
 //! `/v1/forecasts`: what strategies would bring, computed here and never taken from outside.
 
-use actix_web::{HttpResponse, http::header::LOCATION, web};
+use actix_web::{HttpRequest, HttpResponse, http::header::LOCATION, web};
 use serde::Serialize;
 
 use super::{
     Desk,
+    answer::{self, Sheet, Subject},
     body::{Body, id, json},
     person::Person,
     problem::{Problem, Written},
-    turning::{Turn, Turned, one_more, turned},
+    turning::{Turn, Turned, among, one_more, turned},
 };
 use crate::domain::{
     moment::Moment,
@@ -17,7 +18,8 @@ use crate::domain::{
         forecast::{Forecast, Line, NewForecast, forecast},
         id::ForecastId,
     },
-    store::{Basis, Stored},
+    reading::Which,
+    store::{Basis, MOST_LISTED, Stored},
 };
 
 const LIST: &str = "forecasts";
@@ -60,6 +62,8 @@ async fn shown(person: &Person, id: ForecastId, desk: &Desk) -> Result<Shown, Pr
     Ok(Shown { forecast: it, lines })
 }
 
+const OF: Subject = Subject { parts: &[Which::Forecasts], priced: false };
+
 /// Your forecasts and what was computed of them last.
 #[utoipa::path(
     get,
@@ -73,11 +77,22 @@ pub(super) async fn all(
     desk: web::Data<Desk>,
     person: Person,
     turn: web::Query<Turn>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let page = turn.page::<ForecastId>(LIST)?;
-    let stored = desk.store.forecasts(&person.0, one_more(&page)).await?;
     let key = |forecast: &Forecast| forecast.id;
-    Ok(HttpResponse::Ok().json(turned(LIST, stored.value, page.limit, stored.generation, key)))
+    let write = |sheet: &Sheet<'_>| {
+        let Some(items) = among(sheet.view.forecasts(), MOST_LISTED, &page, key) else {
+            return Ok(None);
+        };
+        let turned = turned(LIST, items.to_vec(), page.limit, sheet.view.generation, key);
+        answer::json(&Turned { outage: sheet.outage, ..turned }).map(Some)
+    };
+    if let Some(answer) = answer::page(&desk, &person, &request, OF, write).await? {
+        return Ok(answer);
+    }
+    let stored = desk.store.forecasts(&person.0, one_more(&page)).await?;
+    Ok(answer::ok().json(turned(LIST, stored.value, page.limit, stored.generation, key)))
 }
 
 /// Creates a forecast.
@@ -97,7 +112,7 @@ pub(super) async fn create(
     let new: NewForecast = json(&body.bytes)?;
     let id = desk.store.create_forecast(&person.0, new, body.key, Moment::now()).await?.value;
     let shown = shown(&person, id, &desk).await?;
-    Ok(HttpResponse::Created().insert_header((LOCATION, format!("/v1/forecasts/{id}"))).json(shown))
+    Ok(answer::created().insert_header((LOCATION, format!("/v1/forecasts/{id}"))).json(shown))
 }
 
 /// One forecast at the last known prices.
@@ -114,7 +129,7 @@ pub(super) async fn one(
     person: Person,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Ok().json(shown(&person, id(&path, "forecast")?, &desk).await?))
+    Ok(answer::ok().json(shown(&person, id(&path, "forecast")?, &desk).await?))
 }
 
 /// Describes a forecast anew.
@@ -135,7 +150,7 @@ pub(super) async fn change(
 ) -> Result<HttpResponse, Problem> {
     let (id, to) = (id(&path, "forecast")?, json(&body.bytes)?);
     desk.store.change_forecast(&person.0, id, to, Moment::now()).await?;
-    Ok(HttpResponse::Ok().json(shown(&person, id, &desk).await?))
+    Ok(answer::ok().json(shown(&person, id, &desk).await?))
 }
 
 /// Deletes a forecast.
@@ -153,5 +168,5 @@ pub(super) async fn delete(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     desk.store.delete_forecast(&person.0, id(&path, "forecast")?).await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(answer::gone())
 }

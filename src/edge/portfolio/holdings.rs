@@ -1,23 +1,26 @@
 //! `/v1/portfolios/{id}/holdings` and `/v1/holdings`: what is held, at the last known prices.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Desk,
+    answer::{self, Sheet, Subject},
     body::id,
     person::Person,
+    portfolios,
     problem::{Problem, Written},
     turning::{Turn, Turned, turned},
 };
 use crate::domain::{
     decimal::Decimal,
-    moment::Moment,
     portfolio::{
         Refusal,
         holding::{Holding, HoldingView, merged, view},
         id::{PortfolioId, TokenId},
     },
+    reading::Which,
+    store::Page,
 };
 
 const LIST: &str = "holdings";
@@ -41,6 +44,8 @@ impl Stands {
     }
 }
 
+const OF: Subject = Subject { parts: &[Which::Portfolios, Which::Holdings], priced: true };
+
 /// What a portfolio holds, the most valuable first.
 #[utoipa::path(
     get,
@@ -55,9 +60,16 @@ pub(super) async fn of_portfolio(
     person: Person,
     path: web::Path<String>,
     turn: web::Query<Turn>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let stored = desk.store.holdings(&person.0, id::<PortfolioId>(&path, "portfolio")?).await?;
-    answer(&desk, &turn, stored.generation, &stored.value.1)
+    let (id, page) = (id::<PortfolioId>(&path, "portfolio")?, turn.page(LIST)?);
+    let write = |sheet: &Sheet<'_>| {
+        portfolios::find(sheet.view, id)?;
+        let holdings = sheet.view.holdings().iter().filter(|one| one.portfolio == id);
+        write(sheet, &page, holdings).map(Some)
+    };
+    let answer = answer::page(&desk, &person, &request, OF, write).await?;
+    answer.ok_or_else(Problem::internal)
 }
 
 /// What all your portfolios hold together.
@@ -73,26 +85,31 @@ pub(super) async fn of_all(
     desk: web::Data<Desk>,
     person: Person,
     turn: web::Query<Turn>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let stored = desk.store.overview(&person.0).await?;
-    let holdings =
-        merged(stored.value.1).map_err(Refusal::no_decimal("the sums of your holdings"))?;
-    answer(&desk, &turn, stored.generation, &holdings)
+    let page = turn.page(LIST)?;
+    let write = |sheet: &Sheet<'_>| {
+        let holdings = merged(sheet.view.holdings().to_vec());
+        let holdings = holdings.map_err(Refusal::no_decimal("the sums of your holdings"))?;
+        write(sheet, &page, &holdings).map(Some)
+    };
+    let answer = answer::page(&desk, &person, &request, OF, write).await?;
+    answer.ok_or_else(Problem::internal)
 }
 
-fn answer(
-    desk: &Desk,
-    turn: &Turn,
-    generation: i64,
-    holdings: &[Holding],
-) -> Result<HttpResponse, Problem> {
-    let page = turn.page::<Stands>(LIST)?;
+fn write<'a>(
+    sheet: &Sheet<'_>,
+    page: &Page<Stands>,
+    holdings: impl IntoIterator<Item = &'a Holding>,
+) -> Result<Vec<u8>, Problem> {
     let what = "the value of a holding";
-    let (views, _) = view(holdings, &(desk.prices)().prices, Moment::now())
-        .map_err(Refusal::no_decimal(what))?;
+    let (views, _) =
+        view(holdings, &sheet.board.prices, sheet.now).map_err(Refusal::no_decimal(what))?;
     let behind = |view: &HoldingView| {
         page.after.as_ref().is_none_or(|after| after.is_before(&Stands::of(view)))
     };
     let items: Vec<HoldingView> = views.into_iter().filter(behind).take(page.limit + 1).collect();
-    Ok(HttpResponse::Ok().json(turned(LIST, items, page.limit, generation, Stands::of)))
+    let turned = turned(LIST, items, page.limit, sheet.view.generation, Stands::of);
+    let price_version = Some(sheet.board.version);
+    answer::json(&Turned { price_version, outage: sheet.outage, ..turned })
 }

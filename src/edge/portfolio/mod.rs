@@ -7,9 +7,13 @@ use std::sync::Arc;
 
 use actix_web::web;
 
-use crate::domain::{portfolio::token::PriceBoard, store::Store};
+use crate::{
+    domain::{portfolio::token::PriceBoard, reading::Reading, store::Store},
+    platform::{cache::Pages, metrics::Metrics},
+};
 
 mod alerts;
+mod answer;
 mod body;
 mod dashboard;
 mod forecasts;
@@ -25,11 +29,17 @@ mod tokens;
 mod transactions;
 mod turning;
 
+pub use answer::Shows;
 pub use person::{Doorkeeper, Stranger};
 
 /// All that these calls need; one for all workers.
 pub struct Desk {
     pub store: Arc<Store>,
+    /// The same, through the cache.
+    pub reading: Reading,
+    /// Answers as they were sent.
+    pub pages: Pages<Shows>,
+    pub metrics: Arc<Metrics>,
     /// The last known prices.
     pub prices: Box<dyn Fn() -> Arc<PriceBoard> + Send + Sync>,
     /// Whose token it is.

@@ -1,10 +1,11 @@
 //! `/v1/portfolios`: names and sums.
 
-use actix_web::{HttpResponse, http::header::LOCATION, web};
+use actix_web::{HttpRequest, HttpResponse, http::header::LOCATION, web};
 use serde::Serialize;
 
 use super::{
     Desk,
+    answer::{self, Sheet, Subject},
     body::{Body, id, json},
     person::Person,
     problem::{Problem, Written},
@@ -19,6 +20,7 @@ use crate::domain::{
         portfolios::{NewPortfolio, Portfolio, Totals},
         token::Prices,
     },
+    reading::{View, Which},
 };
 
 const LIST: &str = "portfolios";
@@ -55,6 +57,8 @@ pub(super) fn shown<'a>(
     Ok(Shown { portfolio, totals })
 }
 
+const OF: Subject = Subject { parts: &[Which::Portfolios, Which::Holdings], priced: true };
+
 /// Your portfolios and their sums.
 #[utoipa::path(
     get,
@@ -68,18 +72,31 @@ pub(super) async fn all(
     desk: web::Data<Desk>,
     person: Person,
     turn: web::Query<Turn>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let page = turn.page::<PortfolioId>(LIST)?;
-    let stored = desk.store.overview(&person.0).await?;
-    let ((portfolios, holdings), prices) = (stored.value, (desk.prices)());
-    let of = |portfolio: Portfolio| {
-        let id = portfolio.id;
-        shown(portfolio, holdings.iter().filter(|one| one.portfolio == id), &prices.prices)
+    let write = |sheet: &Sheet<'_>| {
+        let after = |one: &&Portfolio| page.after.is_none_or(|after| one.id > after);
+        let items = sheet.view.portfolios().iter().filter(after).take(page.limit + 1);
+        let items = items.map(|one| of_view(sheet, one)).collect::<Result<Vec<_>, _>>()?;
+        let key = |shown: &Shown| shown.portfolio.id;
+        let turned = turned(LIST, items, page.limit, sheet.view.generation, key);
+        let price_version = Some(sheet.board.version);
+        answer::json(&Turned { price_version, outage: sheet.outage, ..turned }).map(Some)
     };
-    let after = portfolios.into_iter().filter(|one| page.after.is_none_or(|after| one.id > after));
-    let items = after.take(page.limit + 1).map(of).collect::<Result<Vec<_>, _>>()?;
-    let key = |shown: &Shown| shown.portfolio.id;
-    Ok(HttpResponse::Ok().json(turned(LIST, items, page.limit, stored.generation, key)))
+    let answer = answer::page(&desk, &person, &request, OF, write).await?;
+    answer.ok_or_else(Problem::internal)
+}
+
+/// The portfolio with that id, or that there is none.
+pub(super) fn find(view: &View, id: PortfolioId) -> Result<&Portfolio, Problem> {
+    let found = view.portfolios().iter().find(|one| one.id == id);
+    found.ok_or_else(|| Refusal::NotFound { what: "portfolio" }.into())
+}
+
+fn of_view(sheet: &Sheet<'_>, portfolio: &Portfolio) -> Result<Shown, Problem> {
+    let theirs = sheet.view.holdings().iter().filter(|one| one.portfolio == portfolio.id);
+    shown(portfolio.clone(), theirs, &sheet.board.prices)
 }
 
 /// Creates a portfolio.
@@ -100,9 +117,7 @@ pub(super) async fn create(
     let id = desk.store.create_portfolio(&person.0, new, body.key, Moment::now()).await?.value;
     let (portfolio, holdings) = desk.store.holdings(&person.0, id).await?.value;
     let shown = shown(portfolio, &holdings, &(desk.prices)().prices)?;
-    Ok(HttpResponse::Created()
-        .insert_header((LOCATION, format!("/v1/portfolios/{id}")))
-        .json(shown))
+    Ok(answer::created().insert_header((LOCATION, format!("/v1/portfolios/{id}"))).json(shown))
 }
 
 /// One portfolio.
@@ -118,10 +133,24 @@ pub(super) async fn one(
     desk: web::Data<Desk>,
     person: Person,
     path: web::Path<String>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (portfolio, holdings) =
-        desk.store.holdings(&person.0, id(&path, "portfolio")?).await?.value;
-    Ok(HttpResponse::Ok().json(shown(portfolio, &holdings, &(desk.prices)().prices)?))
+    #[derive(Serialize)]
+    struct One {
+        #[serde(flatten)]
+        shown: Shown,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        age_seconds: Option<u64>,
+    }
+    let id = id(&path, "portfolio")?;
+    let write = |sheet: &Sheet<'_>| {
+        let mut shown = of_view(sheet, find(sheet.view, id)?)?;
+        shown.totals.stale |= sheet.outage.is_some();
+        let age_seconds = sheet.outage.map(|outage| outage.age_seconds);
+        answer::json(&One { shown, age_seconds }).map(Some)
+    };
+    let answer = answer::page(&desk, &person, &request, OF, write).await?;
+    answer.ok_or_else(Problem::internal)
 }
 
 /// Describes a portfolio anew.
@@ -143,7 +172,7 @@ pub(super) async fn change(
     let (id, to) = (id(&path, "portfolio")?, json(&body.bytes)?);
     desk.store.change_portfolio(&person.0, id, to, Moment::now()).await?;
     let (portfolio, holdings) = desk.store.holdings(&person.0, id).await?.value;
-    Ok(HttpResponse::Ok().json(shown(portfolio, &holdings, &(desk.prices)().prices)?))
+    Ok(answer::ok().json(shown(portfolio, &holdings, &(desk.prices)().prices)?))
 }
 
 /// Deletes a portfolio and all that hangs on it.
@@ -161,5 +190,5 @@ pub(super) async fn delete(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     desk.store.delete_portfolio(&person.0, id(&path, "portfolio")?).await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(answer::gone())
 }

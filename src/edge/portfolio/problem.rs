@@ -34,6 +34,11 @@ impl Problem {
         Self { status, code, detail: detail.into() }
     }
 
+    /// Something that can't be.
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the answer is missing")
+    }
+
     /// As it is sent.
     pub fn written(&self) -> Written<'_> {
         Written {
@@ -97,6 +102,7 @@ impl ResponseError for Problem {
             _ => {}
         }
         answer
+            .insert_header((header::CACHE_CONTROL, super::answer::PRIVATE))
             .insert_header((header::CONTENT_TYPE, "application/problem+json"))
             .json(self.written())
     }

@@ -1,14 +1,15 @@
 //! `/v1/strategies`: the list without steps, the one with them.
 
-use actix_web::{HttpResponse, http::header::LOCATION, web};
+use actix_web::{HttpRequest, HttpResponse, http::header::LOCATION, web};
 use serde::Serialize;
 
 use super::{
     Desk,
+    answer::{self, Sheet, Subject},
     body::{Body, id, json},
     person::Person,
     problem::{Problem, Written},
-    turning::{Turn, Turned, one_more, turned},
+    turning::{Turn, Turned, among, one_more, turned},
 };
 use crate::domain::{
     moment::Moment,
@@ -17,7 +18,8 @@ use crate::domain::{
         id::StrategyId,
         strategy::{Change, NewStrategy, Step, Strategy, Summary},
     },
-    store::Listed,
+    reading::Which,
+    store::{Listed, MOST_LISTED},
 };
 
 const LIST: &str = "strategies";
@@ -61,11 +63,13 @@ pub(super) struct Entry {
     progress: String,
 }
 
-impl From<Listed> for Entry {
-    fn from(Listed { strategy, done, steps }: Listed) -> Self {
-        Self { strategy, progress: format!("{done}/{steps}") }
+impl From<&Listed> for Entry {
+    fn from(Listed { strategy, done, steps }: &Listed) -> Self {
+        Self { strategy: strategy.clone(), progress: format!("{done}/{steps}") }
     }
 }
+
+const OF: Subject = Subject { parts: &[Which::Strategies], priced: false };
 
 /// Your strategies without their steps.
 #[utoipa::path(
@@ -80,12 +84,26 @@ pub(super) async fn all(
     desk: web::Data<Desk>,
     person: Person,
     turn: web::Query<Turn>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let page = turn.page::<StrategyId>(LIST)?;
+    let list = |items: &[Listed], generation| {
+        let items: Vec<Entry> = items.iter().map(Entry::from).collect();
+        turned(LIST, items, page.limit, generation, |entry: &Entry| entry.strategy.id)
+    };
+    let write = |sheet: &Sheet<'_>| {
+        let id = |listed: &Listed| listed.strategy.id;
+        let Some(items) = among(sheet.view.strategies(), MOST_LISTED, &page, id) else {
+            return Ok(None);
+        };
+        let turned = list(items, sheet.view.generation);
+        answer::json(&Turned { outage: sheet.outage, ..turned }).map(Some)
+    };
+    if let Some(answer) = answer::page(&desk, &person, &request, OF, write).await? {
+        return Ok(answer);
+    }
     let stored = desk.store.strategies(&person.0, one_more(&page)).await?;
-    let items: Vec<Entry> = stored.value.into_iter().map(Entry::from).collect();
-    let key = |entry: &Entry| entry.strategy.id;
-    Ok(HttpResponse::Ok().json(turned(LIST, items, page.limit, stored.generation, key)))
+    Ok(answer::ok().json(list(&stored.value, stored.generation)))
 }
 
 /// Creates a strategy.
@@ -105,9 +123,7 @@ pub(super) async fn create(
     let new: NewStrategy = json(&body.bytes)?;
     let id = desk.store.create_strategy(&person.0, new, body.key, Moment::now()).await?.value;
     let shown = shown(desk.store.strategy(&person.0, id).await?.value)?;
-    Ok(HttpResponse::Created()
-        .insert_header((LOCATION, format!("/v1/strategies/{id}")))
-        .json(shown))
+    Ok(answer::created().insert_header((LOCATION, format!("/v1/strategies/{id}"))).json(shown))
 }
 
 /// One strategy, its steps, and what it would bring.
@@ -125,7 +141,7 @@ pub(super) async fn one(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let stored = desk.store.strategy(&person.0, id(&path, "strategy")?).await?;
-    Ok(HttpResponse::Ok().json(shown(stored.value)?))
+    Ok(answer::ok().json(shown(stored.value)?))
 }
 
 /// Changes a strategy.
@@ -146,7 +162,7 @@ pub(super) async fn change(
 ) -> Result<HttpResponse, Problem> {
     let (id, to) = (id(&path, "strategy")?, json::<Change>(&body.bytes)?);
     let stored = desk.store.change_strategy(&person.0, id, to, Moment::now()).await?;
-    Ok(HttpResponse::Ok().json(shown(stored.value)?))
+    Ok(answer::ok().json(shown(stored.value)?))
 }
 
 /// Deletes a strategy; forecasts go on without it.
@@ -164,5 +180,5 @@ pub(super) async fn delete(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     desk.store.delete_strategy(&person.0, id(&path, "strategy")?).await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(answer::gone())
 }

@@ -1,5 +1,10 @@
 //! The calls as a person's program sees them, over a store in a file.
 
+mod caching;
+mod dashboard;
+
+use std::{sync::Mutex, time::Duration};
+
 use actix_web::{
     App,
     http::{Method, StatusCode},
@@ -14,10 +19,15 @@ use crate::{
     domain::{
         moment::Moment,
         portfolio::{id::TokenId, token::Price},
+        reading::Lives,
         store::NewToken,
     },
     ids::UserId,
-    platform::database::Database,
+    platform::{
+        cache::{Options, system_clock},
+        database::Database,
+        metrics::Labels,
+    },
 };
 
 /// Lets in whoever says who they are.
@@ -36,6 +46,8 @@ impl Doorkeeper for Gullible {
 
 struct Scene {
     desk: Arc<Desk>,
+    board: Arc<Mutex<Arc<PriceBoard>>>,
+    database: Arc<Database>,
     btc: TokenId,
     eth: TokenId,
     path: std::path::PathBuf,
@@ -44,7 +56,8 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let path = std::env::temp_dir().join(format!("fanfare-{}.db", uuid::Uuid::new_v4()));
-        let store = Store::sqlite(Arc::new(Database::open(&path).unwrap())).unwrap();
+        let database = Arc::new(Database::open(&path).unwrap());
+        let store = Store::sqlite(database.clone()).unwrap();
         let token = |symbol: &str, provider_id| NewToken {
             symbol: symbol.into(),
             name: symbol.into(),
@@ -57,13 +70,23 @@ impl Scene {
         let (btc, eth) = (id("BTC"), id("ETH"));
         let price = Price { price: "3000".parse().unwrap(), observed_at: Moment::now() };
         let board = Arc::new(PriceBoard { prices: [(btc, price)].into(), version: 1 });
+        let board = Arc::new(Mutex::new(board));
+        let shown = board.clone();
+        let store = Arc::new(store);
+        let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
+        let levels = Options { memory: 1 << 20, shared: None, clock: system_clock() };
+        let life = Duration::from_secs(300);
+        let lives = Lives { portfolios: life, holdings: life, strategies: life, forecasts: life };
         let desk = Desk {
-            store: Arc::new(store),
-            prices: Box::new(move || board.clone()),
+            reading: Reading::start(store.clone(), lives, levels, metrics.clone()).unwrap(),
+            pages: Pages::new(1 << 20),
+            metrics,
+            store,
+            prices: Box::new(move || shown.lock().unwrap().clone()),
             doorkeeper: Arc::new(Gullible),
             body_limit: 1_000_000,
         };
-        Self { desk: Arc::new(desk), btc, eth, path }
+        Self { desk: Arc::new(desk), board, database, btc, eth, path }
     }
 
     async fn send(&self, request: test::TestRequest) -> (StatusCode, Value) {
@@ -359,32 +382,4 @@ async fn tokens_are_found_and_prices_told_with_their_age() {
     );
     let (status, problem) = it.ask(Method::GET, "/v1/prices?ids=1", Value::Null).await;
     assert_eq!((status, &problem["code"]), (422, &json!("invalid_field")));
-}
-
-#[actix_web::test]
-async fn the_dashboard_is_one_answer_of_one_generation() {
-    let it = Scene::new().await;
-    let path = it.portfolio("mine").await;
-    it.portfolio("other").await;
-    it.post(&format!("{path}/transactions"), it.bought("4", "10000")).await;
-    let all = it.get("/v1/dashboard").await;
-    assert_eq!((&all["generation"], &all["price_version"]), (&json!(3), &json!(1)));
-    let parts = ["portfolios", "holdings", "strategies", "forecasts"];
-    let counts = parts.map(|part| all[part]["items"].as_array().unwrap().len());
-    assert_eq!(counts, [2, 1, 0, 0]);
-    assert!(parts.iter().all(|part| all[*part]["as_of"].is_string()));
-    assert_eq!(all["portfolios"]["items"][0]["value"], all["holdings"]["items"][0]["value"]);
-}
-
-#[actix_web::test]
-async fn a_part_of_the_dashboard_that_can_not_be_computed_leaves_the_others() {
-    let it = Scene::new().await;
-    let path = it.portfolio("mine").await;
-    it.post(&format!("{path}/transactions"), it.bought("99999999999999999999", "1")).await;
-    let all = it.get("/v1/dashboard").await;
-    assert_eq!(
-        (&all["holdings"], &all["problems"]["holdings"]["code"]),
-        (&Value::Null, &json!("out_of_range"))
-    );
-    assert_eq!(all["strategies"]["items"], json!([]));
 }

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Desk,
+    Desk, answer,
     person::Person,
     problem::{Problem, Written},
 };
@@ -18,6 +18,12 @@ use crate::domain::{
 
 /// Tokens of one answer.
 const FOUND: usize = 50;
+
+/// Seconds that anybody may keep tokens: new ones are rare.
+const TOKENS_KEPT: u32 = 120;
+
+/// Seconds that anybody may keep prices: they come each 30 s, and their ages grow.
+const PRICES_KEPT: u32 = 5;
 
 /// Prices of one answer, at most.
 const PRICES: usize = 500;
@@ -57,7 +63,7 @@ pub(super) async fn search(
 ) -> Result<HttpResponse, Problem> {
     let begins: String = asked.search.chars().take(200).filter(|c| !c.is_control()).collect();
     let items = desk.store.search_tokens(&begins, FOUND).await?;
-    Ok(HttpResponse::Ok().json(Found { items }))
+    Ok(answer::public(TOKENS_KEPT).json(Found { items }))
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -113,5 +119,5 @@ pub(super) async fn prices(
             age_seconds: Duration::as_secs(&price.age(now)),
         }));
     }
-    Ok(HttpResponse::Ok().json(Known { items }))
+    Ok(answer::public(PRICES_KEPT).json(Known { items }))
 }

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Desk,
+    Desk, answer,
     body::{Body, id, json},
     person::Person,
     problem::{Problem, Written},
@@ -59,7 +59,7 @@ pub(super) async fn all(
     let stored = desk.store.transactions(&person.0, portfolio, one_more(&asked)).await?;
     let key = |one: &Transaction| (one.entry.occurred_at, one.id);
     let name = format!("{LIST} {portfolio}");
-    Ok(HttpResponse::Ok().json(turned(&name, stored.value, page.limit, stored.generation, key)))
+    Ok(answer::ok().json(turned(&name, stored.value, page.limit, stored.generation, key)))
 }
 
 /// What was entered, in the order in which it was sent.
@@ -93,10 +93,10 @@ pub(super) async fn add(
     let with = |(id, entry)| Transaction { id, portfolio_id: portfolio, entry };
     let mut items: Vec<Transaction> = ids.into_iter().zip(entries).map(with).collect();
     Ok(match (several, items.pop()) {
-        (false, Some(one)) => HttpResponse::Created().json(one),
+        (false, Some(one)) => answer::created().json(one),
         (_, last) => {
             items.extend(last);
-            HttpResponse::Created().json(Added { items })
+            answer::created().json(Added { items })
         }
     })
 }
@@ -147,7 +147,7 @@ pub(super) async fn import(
         desk.store.import_transactions(&person.0, portfolio, entries, how.dry_run).await?.value;
     errors.extend(done.bad);
     errors.sort_by_key(|bad| bad.line);
-    Ok(HttpResponse::Ok().json(Imported { imported: done.rows, dry_run: how.dry_run, errors }))
+    Ok(answer::ok().json(Imported { imported: done.rows, dry_run: how.dry_run, errors }))
 }
 
 /// Changes a transaction.
@@ -167,7 +167,7 @@ pub(super) async fn change(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let (id, to) = (id(&path, "transaction")?, json::<Change>(&body.bytes)?);
-    Ok(HttpResponse::Ok().json(desk.store.change_transaction(&person.0, id, to).await?.value))
+    Ok(answer::ok().json(desk.store.change_transaction(&person.0, id, to).await?.value))
 }
 
 /// Deletes a transaction.
@@ -185,5 +185,5 @@ pub(super) async fn delete(
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     desk.store.delete_transaction(&person.0, id(&path, "transaction")?).await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(answer::gone())
 }

@@ -6,7 +6,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::problem::Problem;
+use super::{answer::Outage, problem::Problem};
 use crate::domain::store::Page;
 
 /// Entries of a page, unless told otherwise, and at most.
@@ -33,6 +33,11 @@ pub(super) struct Turned<T> {
     pub next_cursor: Option<String>,
     /// The generation of the person's data that it shows.
     pub generation: i64,
+    /// Of the prices that were applied, if any were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_version: Option<i64>,
+    #[serde(flatten)]
+    pub outage: Option<Outage>,
 }
 
 impl Turn {
@@ -64,6 +69,21 @@ pub(super) fn one_more<K: Clone>(page: &Page<K>) -> Page<K> {
     Page { after: page.after.clone(), limit: page.limit + 1 }
 }
 
+/// The entries behind a page's beginning, one more than it has, out of a list of which the first `most` are known; none if
+/// it goes on behind these.
+pub(super) fn among<'a, T, K: PartialOrd>(
+    known: &'a [T],
+    most: usize,
+    page: &Page<K>,
+    key: impl Fn(&T) -> K,
+) -> Option<&'a [T]> {
+    let begin =
+        page.after.as_ref().map_or(0, |after| known.partition_point(|one| key(one) <= *after));
+    let behind = &known[begin..];
+    let is_all = known.len() < most;
+    (is_all || behind.len() > page.limit).then(|| &behind[..behind.len().min(page.limit + 1)])
+}
+
 /// The page out of what was read for it, which may be more.
 pub(super) fn turned<T, K: Serialize>(
     name: &str,
@@ -76,5 +96,6 @@ pub(super) fn turned<T, K: Serialize>(
     items.truncate(limit);
     let last = items.last().filter(|_| more).map(|last| (name, key(last)));
     let cursor = last.and_then(|last| serde_json::to_vec(&last).ok());
-    Turned { items, next_cursor: cursor.map(|json| URL_SAFE_NO_PAD.encode(json)), generation }
+    let next_cursor = cursor.map(|json| URL_SAFE_NO_PAD.encode(json));
+    Turned { items, next_cursor, generation, price_version: None, outage: None }
 }

@@ -9,6 +9,9 @@ const SECONDS: &[f64] = &[
     0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1,
     0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
+/// Seconds that something is old: lives are minutes.
+const AGES: &[f64] =
+    &[0.1, 1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 180.0, 240.0, 300.0, 450.0, 600.0, 900.0, 1200.0];
 /// Things in a batch or a queue.
 const COUNTS: &[f64] =
     &[0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0, 16384.0];
@@ -25,6 +28,9 @@ const BUSY: Label = Label::Fixed("actor", &["room", "hub", "user", "journal_writ
 /// Limits that a user or a device may meet, as the settings call them.
 const LIMITS: &[&str] =
     &["user_connect", "user_command", "user_publish", "device_command", "device_publish"];
+
+/// Levels of the cache.
+const CACHE_LEVELS: &[&str] = &["page", "memory", "redis"];
 
 /// The values of labels that are known only when the node starts.
 #[derive(Clone, Debug, Default)]
@@ -164,6 +170,20 @@ metrics! {
     alerts_fired_total: Counter, "Alerts that fired at prices that this node wrote.";
     price_lies_total: Counters(Label::Fixed("why", &["no_number", "not_positive", "unasked", "jump"])),
         "Prices that were not believed: no number, nothing or less, of a token that nobody asked for, a thousandfold of the last.";
+    cache_hits_total: Counters(Label::Fixed("level", CACHE_LEVELS)),
+        "Parts of answers that a level of the cache had (page: whole answers, as they were sent), by level.";
+    cache_misses_total: Counters(Label::Fixed("level", CACHE_LEVELS)), "The same that a level did not have.";
+    cache_loads_total: Counters(Label::Fixed("outcome", &["done", "failed"])),
+        "Times that parts of a person's data were read from the database since no level had them, or to refresh them.";
+    cache_waits_total: Counters(Label::Fixed("whom", &["here", "elsewhere"])),
+        "Requests that waited while another one, on this node or on another, loaded the same.";
+    cache_expired_total: Counter, "Answers of parts whose time was over, while somebody refreshed them.";
+    cache_age_seconds: Histogram(AGES), "How old the oldest part of an answer was: since it was read from the database.";
+    cache_redis_failures_total: Counter, "Questions of the cache that Redis did not answer in time, or refused.";
+    cache_memory_bytes: Gauge, "What the memory level of the cache holds.";
+    cache_page_bytes: Gauge, "What the level of whole answers holds.";
+    cache_generations_asked: Histogram(COUNTS), "Persons in one question to the database for their present generations.";
+    cache_outage_total: Counter, "Answers of the last that was known, since the database did not say what is right.";
     feed_failures_total: Counter, "Looks at the feed, and beats into it, that failed.";
 }
 

@@ -29,6 +29,10 @@ const STEPS: &[(&str, &str)] = &[
         "20260104000000",
         include_str!("../../../migrations/postgres/2026-01-04-000000_prices/up.sql"),
     ),
+    (
+        "20260105000000",
+        include_str!("../../../migrations/postgres/2026-01-05-000000_computed/up.sql"),
+    ),
 ];
 
 /// Taken while migrating; any number that others are unlikely to use.

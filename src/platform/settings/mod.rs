@@ -3,6 +3,7 @@
 //! Layers, the later ones win: built in (written down in `config/default.toml`), a file, variables
 //! `FANFARE_...`, flags. See [`load`].
 
+mod cache;
 mod channel;
 mod client;
 mod cluster;
@@ -24,6 +25,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use cache::CacheLevels;
 pub use channel::{Channels, DataFormat, NamedNamespace, Namespace, RecoveryMode};
 pub use client::{Client, PersonalChannel};
 pub use cluster::Cluster;
@@ -69,6 +71,8 @@ section! {
         pub postgres: Postgres = Postgres::default(),
         /// How nodes hear each other.
         pub redis: Redis = Redis::default(),
+        /// What of people's data is kept closer than the database.
+        pub cache: CacheLevels = CacheLevels::default(),
         /// What nodes that share them owe each other.
         pub cluster: Cluster = Cluster::default(),
         /// Where prices come from.

@@ -187,7 +187,7 @@ impl Work {
                 self.metrics.price_lies_total.of(lie.as_str()).inc();
             }
             let price =
-                |one: &store::Wanted| Some((one.token, *judged.prices.get(&one.provider_id)?));
+                |one: &store::WantedPrice| Some((one.token, *judged.prices.get(&one.provider_id)?));
             self.keep(fence, call.iter().filter_map(price).collect()).await?;
         }
         Ok(Turn::Round)

@@ -10,7 +10,7 @@ use crate::{
             token::Prices,
             transaction::Kind,
         },
-        store::{Page, Stored},
+        store::{Page, Stored, Wanted},
     },
     ids::UserId,
 };
@@ -126,4 +126,18 @@ pub async fn a_deleted_strategy_leaves_the_forecast(it: Fixture) {
     assert!(basis.forecast.stale && basis.forecast.applied.is_empty() && basis.plans.is_empty());
     it.store.delete_forecast(&it.ana, id).await.unwrap();
     assert_eq!(it.store.forecast(&it.ana, id).await.unwrap_err().code(), "not_found");
+}
+
+pub async fn a_summary_that_is_kept_changes_the_state_of_forecasts_and_no_generation(it: Fixture) {
+    let (_, _, id) = scene(&it).await;
+    let wanted = Wanted { forecasts: true, ..Wanted::default() };
+    let before = it.second.parts(&it.ana, wanted).await.unwrap();
+    let (_, summary, _) = it.compute(id).await;
+    let after = it.second.parts(&it.ana, wanted).await.unwrap();
+    assert_eq!((before.generation, before.value.computed), (after.generation, 0));
+    assert!(after.value.computed > 0);
+    assert_eq!(after.value.forecasts.unwrap()[0].summary, Some(summary));
+    assert_eq!(after.value.portfolios, None, "it was not asked for");
+    let present = it.second.generations(vec![it.ana.clone()]).await.unwrap()[&it.ana];
+    assert_eq!((present.generation, present.computed), (after.generation, after.value.computed));
 }

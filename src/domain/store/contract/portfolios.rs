@@ -1,9 +1,15 @@
 //! Portfolios, and what every list and write has in common.
 
+use std::collections::HashMap;
+
 use super::fixture::{Fixture, second};
-use crate::domain::{
-    portfolio::{Refusal, portfolios::NewPortfolio, transaction::Kind},
-    store::Page,
+use crate::{
+    domain::{
+        moment::Moment,
+        portfolio::{Refusal, portfolios::NewPortfolio, transaction::Kind},
+        store::{Page, Present},
+    },
+    ids::UserId,
 };
 
 fn new(name: &str, is_default: bool) -> NewPortfolio {
@@ -95,15 +101,32 @@ pub async fn lists_go_on_where_the_page_before_ended(it: Fixture) {
 
 pub async fn each_write_raises_the_generation_and_a_refused_one_does_not(it: Fixture) {
     assert_eq!(it.store.generation(&it.ana).await, Ok(0));
+    let before = Moment::now().micros();
     let portfolio =
         it.store.create_portfolio(&it.ana, new("a", false), None, second(0)).await.unwrap();
-    assert_eq!(portfolio.generation, 1);
+    let first = portfolio.generation;
+    assert!(first >= before, "{first} of {before}: what a copy of {before} has is older");
     let refused = it.store.create_portfolio(&it.ana, new("a", false), None, second(0)).await;
     assert!(refused.is_err());
     let sold = it.add(&it.ana, portfolio.value, vec![it.entry(Kind::Sell, "1", "1", 1)]).await;
     assert!(sold.is_err());
-    assert_eq!(it.second.generation(&it.ana).await, Ok(1));
+    assert_eq!(it.second.generation(&it.ana).await, Ok(first));
     it.add(&it.ana, portfolio.value, vec![it.entry(Kind::Buy, "1", "1", 1)]).await.unwrap();
     it.portfolio(&it.bo, "his").await;
-    assert_eq!(it.second.holdings(&it.ana, portfolio.value).await.unwrap().generation, 2);
+    let second = it.second.holdings(&it.ana, portfolio.value).await.unwrap().generation;
+    assert!(second > first, "{second} after {first}");
+}
+
+pub async fn many_persons_states_are_one_question(it: Fixture) {
+    it.portfolio(&it.ana, "a").await;
+    it.portfolio(&it.bo, "his").await;
+    let mut users: Vec<UserId> = (0..1_500).map(|n| UserId::new(&n.to_string())).collect();
+    users.extend([it.ana.clone(), it.bo.clone()]);
+    let known = it.second.generations(users).await.unwrap();
+    let mut right = HashMap::new();
+    for user in [&it.ana, &it.bo] {
+        let generation = it.store.generation(user).await.unwrap();
+        right.insert(user.clone(), Present { generation, computed: 0 });
+    }
+    assert_eq!(known, right);
 }

@@ -1,4 +1,4 @@
-//! The thread that carries all connections: a connection lives on the runtime that opened it, and must not
+//! A thread that carries connections: a connection lives on the runtime that opened it, and must not
 //! wait for, or die with, a worker that is busy with something else.
 
 use std::{future::Future, io, thread::JoinHandle, time::Duration};
@@ -28,12 +28,13 @@ impl Engine {
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
         let (under_way, mut finished) = mpsc::channel::<()>(1);
+        let said = name.to_owned();
         let run = move || {
             runtime.block_on(async {
                 // Dropped or told: both are the end.
                 let _ = stopped.await;
                 if timeout(LAST_WORDS, finished.recv()).await.is_err() {
-                    log::warn!("PostgreSQL did not finish what was under way in time");
+                    log::warn!("{said} did not finish what was under way in time");
                 }
             });
         };

@@ -1,0 +1,198 @@
+//! How answers go out: what browsers and proxies may keep, and what was written once and is sent again.
+//!
+//! A person's answers are `private, no-cache`: whoever keeps one asks each time whether it still holds, with its tag. The tag
+//! names generation, computed state and price version, and the bytes themselves.
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    http::{StatusCode, header},
+};
+use bytes::Bytes;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{Desk, person::Person, problem::Problem};
+use crate::{
+    domain::{
+        moment::Moment,
+        portfolio::{Refusal, token::PriceBoard},
+        reading::{View, Which},
+        store::Present,
+    },
+    platform::cache::{Millis, Page},
+};
+
+/// What a browser may do with a person's answer: keep it, and ask each time.
+pub(super) const PRIVATE: &str = "private, no-cache";
+
+/// What an answer shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shows {
+    generation: i64,
+    computed: i64,
+    price_version: i64,
+}
+
+/// What a page is made of.
+#[derive(Clone, Copy)]
+pub(super) struct Subject {
+    pub parts: &'static [Which],
+    /// Whether prices are applied.
+    pub priced: bool,
+}
+
+/// All that a page is written from.
+pub(super) struct Sheet<'a> {
+    pub view: &'a View,
+    pub board: &'a PriceBoard,
+    pub now: Moment,
+    pub outage: Option<Outage>,
+}
+
+/// Said of an answer that may not be right any more, since the database does not say what is.
+#[derive(Clone, Copy, Serialize, utoipa::ToSchema)]
+pub(super) struct Outage {
+    /// True.
+    stale: bool,
+    /// Since it was read.
+    pub age_seconds: u64,
+}
+
+/// A person's answer.
+pub(super) fn private(status: StatusCode) -> HttpResponseBuilder {
+    let mut answer = HttpResponse::build(status);
+    answer.insert_header((header::CACHE_CONTROL, PRIVATE));
+    answer
+}
+
+pub(super) fn ok() -> HttpResponseBuilder {
+    private(StatusCode::OK)
+}
+
+pub(super) fn created() -> HttpResponseBuilder {
+    private(StatusCode::CREATED)
+}
+
+pub(super) fn gone() -> HttpResponse {
+    private(StatusCode::NO_CONTENT).finish()
+}
+
+/// An answer that is the same for everybody; `seconds`: how long it may be kept.
+pub(super) fn public(seconds: u32) -> HttpResponseBuilder {
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((header::CACHE_CONTROL, format!("public, max-age={seconds}")));
+    answer
+}
+
+/// JSON; what can't be written is our fault.
+pub(super) fn json<T: Serialize>(answer: &T) -> Result<Vec<u8>, Problem> {
+    let failed = |why: serde_json::Error| {
+        log::error!("an answer could not be written: {why}");
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the answer could not be written",
+        )
+    };
+    serde_json::to_vec(answer).map_err(failed)
+}
+
+/// A page of the present state: as it was written before, or as `write` does it now. None if `write` has none.
+pub(super) async fn page(
+    desk: &Desk,
+    Person(user): &Person,
+    request: &HttpRequest,
+    of: Subject,
+    write: impl Fn(&Sheet<'_>) -> Result<Option<Vec<u8>>, Problem>,
+) -> Result<Option<HttpResponse>, Problem> {
+    let address = request.uri().path_and_query().map_or("", |address| address.as_str());
+    let present = desk.reading.present(user).await;
+    let (board, now) = ((desk.prices)(), Moment::now());
+    let view = match present {
+        Err(why) => Err(why),
+        Ok(present) => {
+            let state = of.shows(present, &board);
+            if let Some(page) = desk.pages.get(user, address, &state, millis(now)) {
+                desk.metrics.cache_hits_total.of("page").inc();
+                return Ok(Some(send(request, &page)));
+            }
+            desk.metrics.cache_misses_total.of("page").inc();
+            desk.reading.view(user, of.parts, present).await
+        }
+    };
+    let (view, outage) = match view {
+        Ok(view) => (view, None),
+        Err(why @ Refusal::Unavailable(_)) => {
+            let Some(last) = desk.reading.last(user, of.parts) else { return Err(why.into()) };
+            desk.metrics.cache_outage_total.inc();
+            let age_seconds = last.age(millis(now)).as_secs();
+            (last, Some(Outage { stale: true, age_seconds }))
+        }
+        Err(why) => return Err(why.into()),
+    };
+    let sheet = Sheet { view: &view, board: &board, now, outage };
+    let Some(bytes) = write(&sheet)? else { return Ok(None) };
+    let page = of.finished(&sheet, bytes);
+    if outage.is_none() && page.until > millis(now) {
+        let kept = desk.pages.put(user, address, page.clone());
+        desk.metrics.cache_page_bytes.set(i64::try_from(kept).unwrap_or(i64::MAX));
+    }
+    Ok(Some(send(request, &page)))
+}
+
+impl Subject {
+    fn shows(&self, Present { generation, computed }: Present, board: &PriceBoard) -> Shows {
+        let forecasts = self.parts.contains(&Which::Forecasts);
+        Shows {
+            generation,
+            computed: if forecasts { computed } else { 0 },
+            price_version: if self.priced { board.version } else { 0 },
+        }
+    }
+
+    fn finished(&self, sheet: &Sheet<'_>, bytes: Vec<u8>) -> Page<Shows> {
+        let Sheet { view, board, now, .. } = sheet;
+        let present = Present { generation: view.generation, computed: view.computed };
+        let state = self.shows(present, board);
+        let tokens = view.holdings().iter().map(|holding| holding.token.id);
+        let prices = if self.priced { board.next_stale(tokens, *now) } else { None };
+        let until = prices.map_or(Millis::MAX, millis).min(view.fresh_until());
+        Page { state, until, tag: state.tag(&bytes), bytes: bytes.into() }
+    }
+}
+
+impl Shows {
+    /// Weak: a proxy may compress what it names.
+    fn tag(&self, bytes: &[u8]) -> Bytes {
+        let digest = Sha256::digest(bytes);
+        let digest = digest.iter().take(8).fold(0u64, |all, byte| all << 8 | u64::from(*byte));
+        let Self { generation, computed, price_version } = self;
+        format!("W/\"{generation}.{computed}-{price_version}-{digest:016x}\"").into()
+    }
+}
+
+/// The page, or that it is the one that the asker has.
+fn send(request: &HttpRequest, page: &Page<Shows>) -> HttpResponse {
+    let mut had = request.headers().get_all(header::IF_NONE_MATCH);
+    let status = match had.any(|tags| names(tags.as_bytes(), &page.tag)) {
+        true => StatusCode::NOT_MODIFIED,
+        false => StatusCode::OK,
+    };
+    let mut answer = private(status);
+    answer.insert_header((header::ETAG, page.tag.as_ref()));
+    match status {
+        StatusCode::OK => answer.content_type("application/json").body(page.bytes.clone()),
+        _ => answer.finish(),
+    }
+}
+
+/// Whether a list of tags has this one, weak or strong, or is `*` (RFC 9110, 13.1.2).
+fn names(tags: &[u8], tag: &[u8]) -> bool {
+    let opaque = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag).to_vec();
+    let is_it = |one: &[u8]| one == b"*" || opaque(one) == opaque(tag);
+    tags.split(|byte| *byte == b',').any(|one| is_it(one.trim_ascii()))
+}
+
+fn millis(moment: Moment) -> Millis {
+    Millis::try_from(moment.micros() / 1_000).unwrap_or(0)
+}

@@ -1,0 +1,159 @@
+//! What is sent again without being made again, and when it is not.
+
+use actix_web::{body::MessageBody, http::header};
+
+use super::*;
+use crate::domain::portfolio::token::FRESH;
+
+/// What came back, without its body's meaning.
+struct Came {
+    status: u16,
+    tag: Option<String>,
+    kept: String,
+    body: String,
+}
+
+impl Scene {
+    async fn fetch(&self, path: &str, tag: Option<&str>) -> Came {
+        let desk = self.desk.clone();
+        let app = App::new().configure(move |app: &mut web::ServiceConfig| routes(app, desk));
+        let app = test::init_service(app).await;
+        let mut request = Self::request(Method::GET, path);
+        if let Some(tag) = tag {
+            request = request.insert_header((header::IF_NONE_MATCH, tag));
+        }
+        let answer = test::call_service(&app, request.to_request()).await;
+        let text =
+            |name| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let (status, tag) = (answer.status().as_u16(), text(header::ETAG));
+        let kept = text(header::CACHE_CONTROL).unwrap_or_default();
+        let body = answer.into_body().try_into_bytes().unwrap();
+        Came { status, tag, kept, body: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    fn written(&self) -> u64 {
+        self.desk.metrics.cache_misses_total.of("page").get()
+    }
+
+    fn priced(&self, price: &str, version: i64, age: Duration) {
+        let now = Moment::now().micros() - i64::try_from(age.as_micros()).unwrap();
+        let price = Price { price: price.parse().unwrap(), observed_at: Moment::from_micros(now) };
+        let board = PriceBoard { prices: [(self.btc, price)].into(), version };
+        *self.board.lock().unwrap() = Arc::new(board);
+    }
+}
+
+/// Everything that is answered out of the cache.
+async fn pages(it: &Scene) -> Vec<String> {
+    let path = it.portfolio("mine").await;
+    it.post(&format!("{path}/transactions"), it.bought("4", "10000")).await;
+    let lists = ["dashboard", "portfolios", "holdings", "strategies", "forecasts"];
+    let mut pages: Vec<String> = lists.map(|list| format!("/v1/{list}")).into();
+    pages.extend([format!("{path}/holdings"), path, "/v1/portfolios?limit=1".into()]);
+    pages
+}
+
+#[actix_web::test]
+async fn who_has_the_answer_is_told_so_until_it_is_another_one() {
+    let it = Scene::new().await;
+    for page in pages(&it).await {
+        let first = it.fetch(&page, None).await;
+        let tag = first.tag.unwrap();
+        assert_eq!((first.status, first.kept.as_str()), (200, "private, no-cache"), "{page}");
+        let written = it.written();
+        for had in [tag.clone(), tag.replace("W/", ""), format!("\"x\", {tag}"), "*".into()] {
+            let again = it.fetch(&page, Some(&had)).await;
+            assert_eq!(
+                (again.status, again.body.as_str(), again.tag.as_ref()),
+                (304, "", Some(&tag)),
+                "{page}"
+            );
+            assert_eq!(again.kept, "private, no-cache");
+        }
+        let other = it.fetch(&page, Some("W/\"1.0-1-0\"")).await;
+        assert_eq!((other.status, &other.body), (200, &first.body), "{page}");
+        assert_eq!(it.written(), written, "{page} was written once");
+        it.portfolio(&page.replace('/', " ")).await;
+        let changed = it.fetch(&page, Some(&tag)).await;
+        assert_eq!(changed.status, 200, "{page}");
+        assert_ne!(changed.tag, Some(tag), "{page}");
+    }
+}
+
+#[actix_web::test]
+async fn a_new_price_is_on_the_next_answer_and_an_old_one_is_called_stale_in_time() {
+    let it = Scene::new().await;
+    let path = it.portfolio("mine").await;
+    it.post(&format!("{path}/transactions"), it.bought("4", "10000")).await;
+    let value = async || it.get("/v1/dashboard").await["portfolios"]["items"][0]["value"].clone();
+    assert_eq!(value().await, "12000");
+    it.priced("4000", 2, Duration::ZERO);
+    assert_eq!(value().await, "16000");
+    assert_eq!(it.get("/v1/holdings").await["price_version"], 2);
+    // So that it gets old while its page is kept.
+    it.priced("5000", 3, FRESH - Duration::from_millis(300));
+    let stale = async || it.get("/v1/dashboard").await["holdings"]["items"][0]["stale"].clone();
+    assert_eq!(stale().await, false);
+    let end = std::time::Instant::now() + Duration::from_secs(10);
+    while stale().await == false {
+        assert!(std::time::Instant::now() < end, "its price is older than 30 s");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[actix_web::test]
+async fn another_persons_answer_is_never_sent() {
+    let it = Scene::new().await;
+    for page in pages(&it).await {
+        let mine = it.fetch(&page, None).await;
+        for (user, status) in
+            [("bo", if page.contains("/v1/portfolios/") { 404 } else { 200 }), ("forged", 401)]
+        {
+            let request = test::TestRequest::with_uri(&page)
+                .insert_header(("authorization", format!("Bearer {user}")))
+                .insert_header((header::IF_NONE_MATCH, mine.tag.clone().unwrap()));
+            let (came, theirs) = it.send(request).await;
+            assert_eq!(came.as_u16(), status, "{page}: {theirs}");
+            assert!(!theirs.to_string().contains("mine"), "{page}: {theirs}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn what_is_written_is_not_kept_by_anybody_and_what_is_public_is() {
+    let it = Scene::new().await;
+    let path = it.portfolio("mine").await;
+    for page in [format!("{path}/transactions"), "/v1/alerts".into(), "/v1/portfolios/1".into()] {
+        assert_eq!(it.fetch(&page, None).await.kept, "private, no-cache", "{page}");
+    }
+    for page in ["/v1/tokens?search=b".to_owned(), format!("/v1/prices?ids={}", it.btc)] {
+        let came = it.fetch(&page, None).await;
+        assert!(came.kept.starts_with("public, max-age="), "{page}: {}", came.kept);
+    }
+}
+
+#[actix_web::test]
+async fn while_the_database_is_away_the_last_answer_is_sent_and_says_so() {
+    let it = Scene::new().await;
+    let pages = pages(&it).await;
+    for page in &pages {
+        assert_eq!(it.fetch(page, None).await.status, 200);
+    }
+    let unknown = it.portfolio("unknown").await;
+    for page in &pages {
+        assert_eq!(it.fetch(page, None).await.status, 200);
+    }
+    let mut connection = it.database.connect().unwrap();
+    let sql = "alter table people rename to gone";
+    diesel::connection::SimpleConnection::batch_execute(&mut connection, sql).unwrap();
+    for page in &pages {
+        let (status, last) = it.send(Scene::request(Method::GET, page)).await;
+        assert_eq!((status.as_u16(), &last["stale"]), (200, &json!(true)), "{page}: {last}");
+        assert!(last["age_seconds"].is_u64(), "{page}: {last}");
+    }
+    let (status, problem) = it.ask(Method::GET, "/v1/alerts", Value::Null).await;
+    assert_eq!((status, &problem["code"]), (503, &json!("temporarily_unavailable")), "{unknown}");
+    let stranger =
+        test::TestRequest::with_uri("/v1/dashboard").insert_header(("authorization", "Bearer bo"));
+    assert_eq!(it.send(stranger).await.0, 503, "nothing is known of them");
+}

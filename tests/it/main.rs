@@ -34,6 +34,7 @@ mod panics;
 mod portfolio;
 mod postgres;
 mod prices;
+mod proxied;
 mod rate_limits;
 mod recovery;
 mod rolling;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Desk, person::Person, problem::Problem};
+use super::{Desk, encoding::Encoding, person::Person, problem::Problem};
 use crate::{
     domain::{
         moment::Moment,
@@ -19,11 +19,18 @@ use crate::{
         reading::{View, Which},
         store::Present,
     },
+    ids::UserId,
     platform::cache::{Millis, Page},
 };
 
 /// What a browser may do with a person's answer: keep it, and ask each time.
 pub(super) const PRIVATE: &str = "private, no-cache";
+
+/// What NGINX goes by where it is told to overlook `Cache-Control`. Others don't know it, and it tells nobody.
+const PROXY_KEEPS: &str = "x-accel-expires";
+
+/// Seconds that a proxy keeps an answer: nothing is asked for twice after its state has changed.
+const PROXY_LONGEST: u64 = 30;
 
 /// What an answer shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,24 +107,30 @@ pub(super) fn json<T: Serialize>(answer: &T) -> Result<Vec<u8>, Problem> {
 /// A page of the present state: as it was written before, or as `write` does it now. None if `write` has none.
 pub(super) async fn page(
     desk: &Desk,
-    Person(user): &Person,
+    person: &Person,
     request: &HttpRequest,
     of: Subject,
     write: impl Fn(&Sheet<'_>) -> Result<Option<Vec<u8>>, Problem>,
 ) -> Result<Option<HttpResponse>, Problem> {
-    let address = request.uri().path_and_query().map_or("", |address| address.as_str());
+    let (user, address) = (&person.0, address(request));
     let present = desk.reading.present(user).await;
     let (board, now) = ((desk.prices)(), Moment::now());
     let view = match present {
         Err(why) => Err(why),
         Ok(present) => {
             let state = of.shows(present, &board);
-            if let Some(page) = desk.pages.get(user, address, &state, millis(now)) {
+            let written = || desk.pages.get(user, address, &state, millis(now));
+            if let Some(page) = written() {
                 desk.metrics.cache_hits_total.of("page").inc();
-                return Ok(Some(send(request, &page)));
+                return Ok(Some(kept(send(desk, person, request, &page), &page)));
             }
             desk.metrics.cache_misses_total.of("page").inc();
-            desk.reading.view(user, of.parts, present).await
+            let view = desk.reading.view(user, of.parts, present).await;
+            // Of many who waited for the same one was the first.
+            if let Some(page) = written() {
+                return Ok(Some(kept(send(desk, person, request, &page), &page)));
+            }
+            view
         }
     };
     let (view, outage) = match view {
@@ -133,11 +146,12 @@ pub(super) async fn page(
     let sheet = Sheet { view: &view, board: &board, now, outage };
     let Some(bytes) = write(&sheet)? else { return Ok(None) };
     let page = of.finished(&sheet, bytes);
-    if outage.is_none() && page.until > millis(now) {
-        let kept = desk.pages.put(user, address, page.clone());
-        desk.metrics.cache_page_bytes.set(i64::try_from(kept).unwrap_or(i64::MAX));
+    let answer = send(desk, person, request, &page);
+    if outage.is_some() || page.until <= millis(now) {
+        return Ok(Some(answer));
     }
-    Ok(Some(send(request, &page)))
+    desk.keep(user, address, page.clone());
+    Ok(Some(kept(answer, &page)))
 }
 
 impl Subject {
@@ -171,18 +185,66 @@ impl Shows {
     }
 }
 
-/// The page, or that it is the one that the asker has.
-fn send(request: &HttpRequest, page: &Page<Shows>) -> HttpResponse {
+/// The same with how long a proxy may keep it that keeps it under its person and state.
+fn kept(mut answer: HttpResponse, page: &Page<Shows>) -> HttpResponse {
+    let left = page.until.saturating_sub(millis(Moment::now())) / 1_000;
+    if left > 0 {
+        let name = header::HeaderName::from_static(PROXY_KEEPS);
+        answer.headers_mut().insert(name, left.min(PROXY_LONGEST).into());
+    }
+    answer
+}
+
+/// The page, or that it is the one that the asker has; in fewer bytes if they take these.
+fn send(
+    desk: &Desk,
+    Person(user): &Person,
+    request: &HttpRequest,
+    page: &Page<Shows>,
+) -> HttpResponse {
     let mut had = request.headers().get_all(header::IF_NONE_MATCH);
-    let status = match had.any(|tags| names(tags.as_bytes(), &page.tag)) {
-        true => StatusCode::NOT_MODIFIED,
-        false => StatusCode::OK,
-    };
-    let mut answer = private(status);
+    let is_had = had.any(|tags| names(tags.as_bytes(), &page.tag));
+    let mut answer = private(if is_had { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
     answer.insert_header((header::ETAG, page.tag.as_ref()));
-    match status {
-        StatusCode::OK => answer.content_type("application/json").body(page.bytes.clone()),
-        _ => answer.finish(),
+    answer.insert_header((header::VARY, "Accept-Encoding"));
+    if is_had {
+        return answer.finish();
+    }
+    answer.content_type("application/json");
+    let fewer = Encoding::wanted(request.headers()).and_then(|encoding| {
+        Some((encoding, fewer(desk, user, address(request), page, encoding)?))
+    });
+    let Some((encoding, bytes)) = fewer else { return answer.body(page.bytes.clone()) };
+    answer.insert_header((header::CONTENT_ENCODING, encoding.name())).body(bytes)
+}
+
+/// The page's bytes in this encoding, as they were written before or now; none if these are not fewer.
+fn fewer(
+    desk: &Desk,
+    user: &UserId,
+    address: &str,
+    page: &Page<Shows>,
+    encoding: Encoding,
+) -> Option<Bytes> {
+    // No address of a request has a blank.
+    let beside = format!("{address} {}", encoding.name());
+    let it_is = |kept: &Page<Shows>| kept.tag == page.tag;
+    if let Some(kept) = desk.pages.get(user, &beside, &page.state, 0).filter(it_is) {
+        return Some(kept.bytes);
+    }
+    let bytes = Bytes::from(encoding.write(&page.bytes)?);
+    desk.keep(user, &beside, Page { bytes: bytes.clone(), ..page.clone() });
+    Some(bytes)
+}
+
+fn address(request: &HttpRequest) -> &str {
+    request.uri().path_and_query().map_or("", |address| address.as_str())
+}
+
+impl Desk {
+    fn keep(&self, user: &UserId, address: &str, page: Page<Shows>) {
+        let kept = self.pages.put(user, address, page);
+        self.metrics.cache_page_bytes.set(i64::try_from(kept).unwrap_or(i64::MAX));
     }
 }
 

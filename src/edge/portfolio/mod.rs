@@ -16,11 +16,13 @@ mod alerts;
 mod answer;
 mod body;
 mod dashboard;
+mod encoding;
 mod forecasts;
 mod holdings;
 mod openapi;
 mod person;
 mod portfolios;
+mod present;
 mod problem;
 mod strategies;
 #[cfg(test)]
@@ -63,6 +65,7 @@ pub fn routes(app: &mut web::ServiceConfig, desk: Arc<Desk>) {
         alerts::routes,
         forecasts::routes,
         tokens::routes,
+        present::routes,
     ] {
         app.configure(resource);
     }

@@ -86,6 +86,7 @@ impl Nginx {
                 format!("worker_connections {};", files.min(66_000).saturating_sub(SPARE_FILES)),
             ),
             ("http {", format!("http {{\n{}", temporary(&folder.to_string()))),
+            ("/var/lib/nginx/fanfare", format!("{folder}/answers")),
             ("listen 80 ", format!("listen 127.0.0.1:{} ", self.port)),
             ("listen 443 ", format!("listen 127.0.0.1:{} ", self.tls_port)),
             (

@@ -26,7 +26,7 @@ section! {
         /// `maxmemory-policy` may drop them whenever it likes. Without `postgres.url` they are not.
         pub in_redis: bool = true,
         /// Redis answers by then or is left alone for a second: somebody waits. At most 1s.
-        pub redis_deadline: Duration = Duration::from_millis(50),
+        pub redis_deadline: Duration = Duration::from_millis(200),
         /// Bytes of a part in Redis, at most: a larger one would hold up the others behind it.
         pub redis_max_value_size: Size = Size::mib(1),
         /// How long portfolios are fresh, give or take a tenth; past it they are refreshed in the

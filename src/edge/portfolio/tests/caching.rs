@@ -157,3 +157,63 @@ async fn while_the_database_is_away_the_last_answer_is_sent_and_says_so() {
         test::TestRequest::with_uri("/v1/dashboard").insert_header(("authorization", "Bearer bo"));
     assert_eq!(it.send(stranger).await.0, 503, "nothing is known of them");
 }
+
+#[actix_web::test]
+async fn an_answer_comes_in_fewer_bytes_to_who_takes_them_and_is_compressed_once() {
+    let it = Scene::new().await;
+    for n in 0..20 {
+        it.portfolio(&format!("portfolio {n}")).await;
+    }
+    let plain = it.fetch("/v1/portfolios", None).await;
+    let fetch = async |accept: &'static str| {
+        let desk = it.desk.clone();
+        let app = App::new().configure(move |app: &mut web::ServiceConfig| routes(app, desk));
+        let app = test::init_service(app).await;
+        let request = Scene::request(Method::GET, "/v1/portfolios")
+            .insert_header((header::ACCEPT_ENCODING, accept));
+        let answer = test::call_service(&app, request.to_request()).await;
+        let text = |name| answer.headers().get(name).map(|it| it.to_str().unwrap().to_owned());
+        let (encoding, tag) = (text(header::CONTENT_ENCODING), text(header::ETAG));
+        assert_eq!((tag, text(header::VARY)), (plain.tag.clone(), Some("Accept-Encoding".into())));
+        (encoding, answer.into_body().try_into_bytes().unwrap())
+    };
+    let (encoding, bytes) = fetch("gzip, br").await;
+    assert_eq!(encoding.as_deref(), Some("br"));
+    let mut text = Vec::new();
+    brotli::BrotliDecompress(&mut &*bytes, &mut text).unwrap();
+    assert_eq!(String::from_utf8(text).unwrap(), plain.body);
+    assert_eq!(fetch("gzip").await.0.as_deref(), Some("gzip"));
+    assert_eq!(fetch("identity").await, (None, plain.body.clone().into()));
+    assert_eq!(fetch("br").await.1.as_ptr(), bytes.as_ptr(), "it is the one that was kept");
+    it.portfolio("one more").await;
+    assert_ne!(it.fetch("/v1/portfolios", None).await.tag, plain.tag);
+}
+
+#[actix_web::test]
+async fn a_proxy_is_told_who_asks_and_in_which_state_their_data_is() {
+    let it = Scene::new().await;
+    let told = async |user: &'static str| {
+        let desk = it.desk.clone();
+        let app = App::new().configure(move |app: &mut web::ServiceConfig| routes(app, desk));
+        let app = test::init_service(app).await;
+        let request = test::TestRequest::with_uri("/v1/present")
+            .insert_header(("authorization", format!("Bearer {user}")));
+        let answer = test::call_service(&app, request.to_request()).await;
+        let text = |name| answer.headers().get(name).map(|it| it.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), text("x-fanfare-person"), text("x-fanfare-state"))
+    };
+    for stranger in ["old", "forged", "blocked"] {
+        let (status, who, state) = told(stranger).await;
+        assert!([401, 403].contains(&status) && who.is_none() && state.is_none(), "{stranger}");
+    }
+    let (bo, before) = (told("bo").await, told("ana").await);
+    assert_eq!((before.0, before.1.as_ref().map(String::len)), (204, Some(64)));
+    assert_ne!(before.1, bo.1);
+    assert_eq!(told("ana").await, before);
+    it.portfolio("mine").await;
+    let after = told("ana").await;
+    assert!(after.1 == before.1 && after.2 != before.2, "{after:?}");
+    it.priced("4000", 2, Duration::ZERO);
+    assert_ne!(told("ana").await.2, after.2);
+    assert_eq!(told("bo").await.1, bo.1);
+}

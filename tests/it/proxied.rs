@@ -1,0 +1,115 @@
+//! Answers that NGINX keeps: for whom, for how long, and that nobody else comes by them.
+
+use fanfare::platform::scratch::{Nginx, nginx::PLAIN};
+use serde_json::{Value, json};
+
+use crate::{
+    caches::{counted, made, token},
+    support::{Answer, Cluster, Node, request},
+};
+
+fn in_front_of(nodes: &[Node]) -> Nginx {
+    let nodes: Vec<_> = nodes.iter().map(|node| ([127, 0, 0, 1], node.port).into()).collect();
+    Nginx::start(&nodes, &[PLAIN]).expect("NGINX starts")
+}
+
+/// With headers, each ending in a line of its own.
+fn get(nginx: &Nginx, path: &str, headers: &str) -> Answer {
+    let head = format!("GET {path} HTTP/1.1\r\n{headers}");
+    request(nginx.port(), head.trim_end(), "").expect("an answer")
+}
+
+fn of(user: &str) -> String {
+    format!("Authorization: Bearer {}\r\n", token(user))
+}
+
+/// How often nodes were asked for a page.
+fn asked(nodes: &[Node]) -> f64 {
+    counted(nodes, "hits_total{level=\"page\"}") + counted(nodes, "misses_total{level=\"page\"}")
+}
+
+fn names(answer: &Answer) -> Vec<Value> {
+    let all = answer.json();
+    let items = all["items"].as_array().unwrap_or_else(|| panic!("no list: {answer:?}"));
+    items.iter().map(|one| one["name"].clone()).collect()
+}
+
+const PAGE: &str = "/v1/portfolios";
+
+#[test]
+fn an_answer_is_kept_by_nginx_until_its_person_writes_wherever_that_is() {
+    let Cluster { nodes, redis: _redis, postgres: _postgres } = Cluster::of(2);
+    let (nginx, ana, mine) = (in_front_of(&nodes), token("ana"), of("ana"));
+    let id = made(&nodes[0], &ana, "portfolios", &json!({ "name": "mine" }));
+    assert_eq!(names(&get(&nginx, PAGE, &mine)), ["mine"]);
+    let before = asked(&nodes);
+    for _ in 0..5 {
+        assert_eq!(names(&get(&nginx, PAGE, &mine)), ["mine"]);
+    }
+    assert_eq!(asked(&nodes), before, "it comes from NGINX");
+    for n in 0..50 {
+        let name = format!("mine {n}");
+        let put = format!("PUT /v1/portfolios/{id} HTTP/1.1\r\n{}", mine.trim_end());
+        let port = if n % 2 == 0 { nginx.port() } else { nodes[n / 2 % 2].port };
+        let changed = request(port, &put, &json!({ "name": name }).to_string()).expect("an answer");
+        assert_eq!(changed.status, 200, "{changed:?}");
+        assert_eq!(names(&get(&nginx, PAGE, &mine)), [name.as_str()], "the {n}th time");
+    }
+}
+
+#[test]
+fn nobody_comes_by_what_nginx_keeps_for_another_person() {
+    let Cluster { nodes, redis: _redis, postgres: _postgres } = Cluster::of(2);
+    let nginx = in_front_of(&nodes);
+    made(&nodes[0], &token("ana"), "portfolios", &json!({ "name": "secret" }));
+    assert_eq!(names(&get(&nginx, PAGE, &of("ana"))), ["secret"]);
+    // What a node told NGINX about ana, in case somebody finds that out.
+    let told = std::process::Command::new("grep")
+        .args(["-rhao", "KEY: .*"])
+        .arg(nginx.folder().join("answers"))
+        .output()
+        .expect("its folder is read");
+    let keys = String::from_utf8_lossy(&told.stdout).into_owned();
+    let key = keys.lines().find(|key| key.ends_with(PAGE)).expect("ana's answer is kept");
+    let (who, state) = key["KEY: ".len()..].split_once(' ').expect("who and state");
+    let state = state.split(' ').next().expect("a state");
+    assert_eq!(who.len(), 64, "{key}");
+    let hers = format!(
+        "X-Fanfare-Person: {who}\r\nX-Fanfare-State: {state}\r\nCookie: fanfare_user=ana\r\n"
+    );
+    let forged = format!("Authorization: Bearer {}x\r\n", token("ana"));
+    for (headers, status) in [
+        (String::new(), 401),
+        (hers.clone(), 401),
+        (format!("{forged}{hers}"), 401),
+        (format!("Authorization: Basic {who}\r\n{hers}"), 401),
+        (format!("{}{hers}", of("eve")), 200),
+        (format!("{}If-None-Match: *\r\n", of("eve")), 304),
+    ] {
+        let answer = get(&nginx, PAGE, &headers);
+        assert_eq!(answer.status, status, "{headers}: {answer:?}");
+        assert!(!answer.body.contains("secret"), "{headers}: {answer:?}");
+    }
+    for path in [
+        "/_fanfare/present",
+        "/v1/present/",
+        &format!("/{key}"),
+        &format!("/v1/{who}%20{state}%20{PAGE}"),
+    ] {
+        let answer = get(&nginx, &path.replace(' ', "%20"), &of("eve"));
+        assert_eq!(answer.status, 404, "{path}: {answer:?}");
+    }
+    let problem = get(&nginx, PAGE, &forged).json();
+    assert_eq!(problem["code"], "unauthorized", "refusals are the nodes'");
+}
+
+#[test]
+fn nobody_is_answered_out_of_nginx_while_no_node_says_who_asks() {
+    let Cluster { mut nodes, redis: _redis, postgres: _postgres } = Cluster::of(1);
+    let nginx = in_front_of(&nodes);
+    made(&nodes[0], &token("ana"), "portfolios", &json!({ "name": "mine" }));
+    assert_eq!(names(&get(&nginx, PAGE, &of("ana"))), ["mine"]);
+    nodes[0].kill();
+    let answer = get(&nginx, PAGE, &of("ana"));
+    assert_eq!(answer.status, 502, "{answer:?}");
+}

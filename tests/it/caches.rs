@@ -90,9 +90,9 @@ fn while_it_goes_on(nodes: &[Node], mut trouble: impl FnMut() + Send) {
 fn use_redis(nodes: &[Node]) {
     let mut people = 0;
     until("the nodes share what they load", DEADLINE, || {
-        people += 1;
-        let user = token(&format!("early{people}"));
         for (here, there) in [(0, 1), (1, 0)] {
+            people += 1;
+            let user = token(&format!("early{people}"));
             shown(&nodes[here], &user);
             shown(&nodes[there], &user);
         }

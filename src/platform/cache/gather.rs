@@ -63,7 +63,9 @@ where
             }
             state.waiting.push((key, answer));
             if !mem::replace(&mut state.is_asking, true) {
-                drop(on.run(Turns { of: self.clone(), ended_well: false }.take()));
+                drop(
+                    on.run(Turns { of: self.clone(), asked: Vec::new(), ended_well: false }.take()),
+                );
             }
         }
         match timeout(self.patience, answered).await {
@@ -77,6 +79,8 @@ where
 /// Asks until nobody waits. If it falls, those who wait are told, and the next who asks begins anew.
 struct Turns<K, T, E> {
     of: Arc<Gather<K, T, E>>,
+    /// For whom the question is that is under way. Told of its fall after the next may begin: they ask again at once.
+    asked: Waiting<K, T, E>,
     ended_well: bool,
 }
 
@@ -88,7 +92,7 @@ where
 {
     async fn take(mut self) {
         loop {
-            let now: Waiting<K, T, E> = {
+            self.asked = {
                 let mut state = self.of.state.lock().unwrap_or_else(PoisonError::into_inner);
                 let many = state.waiting.len().min(TOGETHER);
                 if many == 0 {
@@ -100,8 +104,8 @@ where
                 // Who asked may have gone: they are not asked for.
                 state.waiting.drain(..many).filter(|(_, tell)| !tell.is_closed()).collect()
             };
-            let answers = (self.of.ask)(different(&now)).await;
-            for (key, tell) in now {
+            let answers = (self.of.ask)(different(&self.asked)).await;
+            for (key, tell) in self.asked.drain(..) {
                 let answer = match &answers {
                     Ok(answers) => Ok(answers.get(&key).cloned().unwrap_or_default()),
                     Err(why) => Err(why.clone()),

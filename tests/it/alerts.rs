@@ -120,7 +120,7 @@ fn two_nodes_that_both_believe_to_have_the_lease_fire_once() {
         settings.extend(asking(&address, key));
         let node = Node::with(&settings);
         let armed = request(node.operator_port, "POST /failpoints HTTP/1.1", "lease.ignored=error");
-        assert_eq!(armed.expect("it is armed").status, 200);
+        assert_eq!(armed.expect("it is armed").status, 204);
         node
     };
     let nodes = [node("one"), node("two")];

@@ -25,6 +25,8 @@ struct State {
     price: Option<Value>,
     /// Whose answers are held back.
     held: Vec<String>,
+    /// How often that was said: whoever is held back is let go by the next time, and not held by the one after.
+    said: u64,
 }
 
 impl Provider {
@@ -50,7 +52,10 @@ impl Provider {
 
     /// Holds back what it answers to who shows one of these keys, and no other: it is of now, and comes later.
     pub fn hold(&self, keys: &[&str]) {
-        self.change(|state| state.held = keys.iter().map(|key| (*key).to_owned()).collect());
+        self.change(|state| {
+            state.held = keys.iter().map(|key| (*key).to_owned()).collect();
+            state.said += 1;
+        });
     }
 
     /// How often who shows this key has asked.
@@ -70,7 +75,8 @@ impl Provider {
         *state.calls.entry(key.clone()).or_default() += 1;
         let count: u64 = state.calls.values().sum();
         let price = state.price.clone().unwrap_or(count.into());
-        let held = |state: &mut State| state.held.contains(&key);
+        let said = state.said;
+        let held = |state: &mut State| state.held.contains(&key) && state.said == said;
         drop(changed.wait_timeout_while(state, LONGEST, held).expect("no panic"));
         price
     }

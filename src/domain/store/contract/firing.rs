@@ -74,7 +74,8 @@ pub async fn what_fires_raises_its_persons_generation(it: Fixture) {
     assert_eq!(price(&it, "1000").await.fired, 0);
     assert_eq!(generations().await, before);
     assert_eq!(price(&it, "1550").await.fired, 2);
-    assert_eq!(generations().await, (before.0 + 1, before.1 + 1));
+    let after = generations().await;
+    assert!(after.0 > before.0 && after.1 > before.1, "{before:?}, then {after:?}");
 }
 
 pub async fn what_can_not_be_told_did_not_happen(it: Fixture) {

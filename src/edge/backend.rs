@@ -22,7 +22,7 @@ use crate::{
         namespace::Storage,
         peers::Peer,
         room::{
-            house::Busy,
+            busy::Busy,
             request::{self, Request},
         },
         session::{

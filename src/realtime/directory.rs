@@ -100,6 +100,11 @@ where
         (0..SHARDS).flat_map(|i| self.lock(i).keys().cloned().collect::<Vec<_>>()).collect()
     }
 
+    /// Whether there is an actor of that name, or one that ends.
+    pub fn is_there(&self, key: &K) -> bool {
+        self.shard(key).contains_key(key)
+    }
+
     /// Gives `message` to the actor of that name, started by `start` if there is none.
     pub fn send(
         &self,

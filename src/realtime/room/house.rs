@@ -12,6 +12,8 @@ use actix::{Addr, ArbiterHandle};
 
 use super::{
     actor::Room,
+    audience::Audience,
+    busy::{Busy, NoAnswer},
     catch_up::Limits,
     hub::{Hub, ToHub},
     request::{Leave, PresenceStats, Request},
@@ -21,7 +23,7 @@ use super::{
 use crate::{
     ids::Channel,
     platform::metrics::Metrics,
-    protocol::{Position, Refusal, reply::PresenceResult},
+    protocol::{Position, reply::PresenceResult},
     realtime::{
         bridge::{Arrived, BridgeHandle},
         directory::{Absent, Directory, Full, Life},
@@ -115,39 +117,9 @@ pub struct House {
     pub(super) recovery: Limits,
     /// Bytes of recent publications that a room keeps.
     pub(super) ring_bytes: usize,
+    audience: OnceLock<Arc<dyn Audience>>,
     #[cfg(test)]
     pub(super) trap: super::trap::Trap,
-}
-
-/// A room or hub can't take more at the moment.
-#[derive(Debug)]
-pub struct Busy;
-
-/// Why a question about a channel has no answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NoAnswer {
-    /// Its room has no time for it.
-    Busy,
-    /// Nobody can say who is on other nodes: Redis does not answer.
-    OfOthers,
-}
-
-impl From<Busy> for NoAnswer {
-    fn from(_: Busy) -> Self {
-        Self::Busy
-    }
-}
-
-impl From<NoAnswer> for Refusal {
-    fn from(why: NoAnswer) -> Self {
-        let unknown = "who is on other nodes can't be known at the moment; try again";
-        match why {
-            NoAnswer::Busy => {
-                Self::TOO_MANY_REQUESTS.because("the room is full of requests; try again")
-            }
-            NoAnswer::OfOthers => Self::INTERNAL.because(unknown),
-        }
-    }
 }
 
 impl House {
@@ -171,6 +143,7 @@ impl House {
             scales: Arc::default(),
             recovery,
             ring_bytes,
+            audience: OnceLock::new(),
             #[cfg(test)]
             trap: Default::default(),
         })
@@ -222,6 +195,22 @@ impl House {
         if self.workers.set(workers).is_err() {
             log::error!("the house was opened twice; the first workers stay");
         }
+    }
+
+    /// Who hears from now on that somebody has come into a channel. The first one stays.
+    pub fn show_to(&self, audience: Arc<dyn Audience>) {
+        self.audience.set(audience).ok();
+    }
+
+    pub(super) fn entered(&self, channel: &Channel) {
+        if let Some(audience) = self.audience.get() {
+            audience.entered(channel);
+        }
+    }
+
+    /// Whether a channel has a room at the moment.
+    pub fn is_awake(&self, channel: &Channel) -> bool {
+        self.rooms.is_there(channel)
     }
 
     /// Asks the room of `channel`, started if it sleeps.

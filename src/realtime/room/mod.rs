@@ -7,7 +7,9 @@ pub mod request;
 pub mod house;
 
 mod actor;
+pub mod audience;
 pub mod broadcast;
+pub mod busy;
 pub mod catch_up;
 mod door;
 mod flow;

@@ -18,7 +18,7 @@ use crate::{
     realtime::{
         namespace::{Asker, Namespace},
         room::{
-            house::Busy,
+            busy::Busy,
             request::{Leave, Request, Subscribe},
             seat::{Announced, Identity, SubscriptionNumber, Told, Wishes},
         },

@@ -112,6 +112,7 @@ impl Room {
         let enter =
             Enter { channel: self.channel.clone(), who, wishes, position: at.offset, result, told };
         self.house.must_tell(worker, ToHub::Enter(Box::new(enter)));
+        self.house.entered(&self.channel);
         if announced.join_leave {
             self.announce_everywhere(Event::Join(info));
         }

@@ -1,6 +1,9 @@
-//! What answers people about their portfolios: the store, the levels of cache over it, and the prices.
+//! What answers people about their portfolios, and tells their open dashboards: the store, the levels of cache over it, and
+//! the prices.
 
 use std::sync::Arc;
+
+use actix::Arbiter;
 
 use super::{Failed, Parts, prices};
 use crate::{
@@ -8,7 +11,10 @@ use crate::{
         reading::{self, Lives, Reading},
         store::Store,
     },
-    edge::portfolio::Desk,
+    edge::{
+        channels::{Screens, Sources},
+        portfolio::Desk,
+    },
     platform::{
         cache::{Options, Pages, Shared, SharedOptions, system_clock},
         metrics::Metrics,
@@ -23,8 +29,18 @@ const PORTFOLIO_BODY: usize = 4 * 1024 * 1024;
 pub(super) fn desk(parts: &Parts) -> Result<Arc<Desk>, Failed> {
     let (node, store) = (&parts.node, parts.portfolios.clone());
     let prices = prices::start(parts);
+    let reading = Arc::new(start(&node.settings, store.clone(), node.metrics.clone())?);
+    let known = prices.clone();
+    let sources = Sources {
+        reading: reading.clone(),
+        prices: Box::new(move || known.now()),
+        house: node.house.clone(),
+        namespaces: node.namespaces.clone(),
+        metrics: node.metrics.clone(),
+    };
+    Screens::start(sources, &Arbiter::current());
     Ok(Arc::new(Desk {
-        reading: start(&node.settings, store.clone(), node.metrics.clone())?,
+        reading,
         pages: Pages::new(node.settings.cache.pages_max_size.bytes()),
         metrics: node.metrics.clone(),
         store,

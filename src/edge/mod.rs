@@ -3,6 +3,7 @@
 pub mod address;
 pub mod api;
 pub mod backend;
+pub mod channels;
 pub mod error;
 pub mod handshake;
 pub mod identity;

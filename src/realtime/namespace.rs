@@ -17,6 +17,11 @@ mod tests;
 
 /// The namespace in which people are told what fired. It need not be configured.
 pub const ALERTS: &str = "alerts";
+/// The namespace of what tokens cost, `prices:<token id>`. It need not be configured.
+pub const PRICES: &str = "prices";
+
+/// The namespace of what people's own dashboards show, `dashboard:#<user>`. It need not be configured.
+pub const DASHBOARD: &str = "dashboard";
 
 /// All namespaces of a node.
 #[derive(Debug)]
@@ -75,7 +80,12 @@ impl Namespaces {
         let namespace = |name: &str, options: &settings::Namespace| {
             Arc::new(Namespace { name: name.into(), options: options.clone() })
         };
-        let built_in = [(ALERTS.to_owned(), namespace(ALERTS, &settings::Namespace::alerts()))];
+        let built_in = [
+            (ALERTS, settings::Namespace::alerts()),
+            (PRICES, settings::Namespace::prices()),
+            (DASHBOARD, settings::Namespace::dashboard()),
+        ];
+        let built_in = built_in.map(|(name, options)| (name.to_owned(), namespace(name, &options)));
         let named = channels.namespaces.iter();
         let named = named.map(|n| (n.name.clone(), namespace(&n.name, &n.options)));
         Self {
@@ -207,6 +217,19 @@ impl Namespaces {
             client: allowed.client && !closed,
             ..allowed
         }
+    }
+
+    /// The name of a channel without that of its namespace.
+    pub fn within<'a>(&self, channel: &'a Channel) -> &'a str {
+        let name = channel.as_str();
+        name.split_once(self.rules.namespace_boundary.as_str()).map_or(name, |(_, within)| within)
+    }
+
+    /// The one user whose channel it is; none if it is for several, or for whoever may.
+    pub fn user_of(&self, channel: &Channel) -> Option<UserId> {
+        let (_, user) = channel.as_str().rsplit_once(self.rules.user_boundary.as_str())?;
+        let is_one = !user.is_empty() && !user.contains(self.rules.user_separator.as_str());
+        is_one.then(|| UserId::new(user))
     }
 
     /// How much the journal keeps of a channel.

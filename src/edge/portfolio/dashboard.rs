@@ -95,7 +95,8 @@ fn write(Sheet { view, board, now, outage }: &Sheet<'_>) -> Result<Vec<u8>, Prob
     })
 }
 
-fn every(
+/// Portfolios and their sums.
+pub(in crate::edge) fn every(
     portfolios: &[Portfolio],
     holdings: &[Holding],
     prices: &Prices,
@@ -111,7 +112,8 @@ fn every(
     portfolios.iter().map(of).collect()
 }
 
-fn of_default(
+/// The holdings of the default portfolio.
+pub(in crate::edge) fn of_default(
     portfolios: &[Portfolio],
     holdings: &[Holding],
     prices: &Prices,

@@ -15,7 +15,7 @@ use crate::{
 mod alerts;
 mod answer;
 mod body;
-mod dashboard;
+pub(in crate::edge) mod dashboard;
 mod encoding;
 mod forecasts;
 mod holdings;
@@ -24,7 +24,7 @@ mod person;
 mod portfolios;
 mod present;
 mod problem;
-mod strategies;
+pub(in crate::edge) mod strategies;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -33,12 +33,13 @@ mod turning;
 
 pub use answer::Shows;
 pub use person::{Doorkeeper, Stranger};
+pub(in crate::edge) use problem::Problem;
 
 /// All that these calls need; one for all workers.
 pub struct Desk {
     pub store: Arc<Store>,
     /// The same, through the cache.
-    pub reading: Reading,
+    pub reading: Arc<Reading>,
     /// Answers as they were sent.
     pub pages: Pages<Shows>,
     pub metrics: Arc<Metrics>,

@@ -40,7 +40,7 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
 /// A portfolio and its sums.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = PortfolioView)]
-pub(super) struct Shown {
+pub(in crate::edge) struct Shown {
     #[serde(flatten)]
     portfolio: Portfolio,
     #[serde(flatten)]

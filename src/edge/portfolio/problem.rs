@@ -12,7 +12,7 @@ use crate::domain::portfolio::Refusal;
 
 /// Why a call has no answer.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(in crate::edge) struct Problem {
     status: StatusCode,
     code: &'static str,
     /// What was expected, what came, what to do.
@@ -40,7 +40,7 @@ impl Problem {
     }
 
     /// As it is sent.
-    pub fn written(&self) -> Written<'_> {
+    pub(super) fn written(&self) -> Written<'_> {
         Written {
             r#type: "about:blank",
             title: self.status.canonical_reason().unwrap_or_default(),

@@ -56,7 +56,7 @@ fn shown((strategy, steps): (Strategy, Vec<Step>)) -> Result<Shown, Problem> {
 /// An entry of the list.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = StrategyListed)]
-pub(super) struct Entry {
+pub(in crate::edge) struct Entry {
     #[serde(flatten)]
     strategy: Strategy,
     /// Steps that are done, of how many: `1/3`.

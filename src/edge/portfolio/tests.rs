@@ -78,7 +78,9 @@ impl Scene {
         let life = Duration::from_secs(300);
         let lives = Lives { portfolios: life, holdings: life, strategies: life, forecasts: life };
         let desk = Desk {
-            reading: Reading::start(store.clone(), lives, levels, metrics.clone()).unwrap(),
+            reading: Arc::new(
+                Reading::start(store.clone(), lives, levels, metrics.clone()).unwrap(),
+            ),
             pages: Pages::new(1 << 20),
             metrics,
             store,

@@ -19,7 +19,7 @@ const COUNTS: &[f64] =
 /// Actors that are restarted after a panic; a connection is closed instead.
 const RESTARTED: Label = Label::Fixed(
     "actor",
-    &["room", "hub", "user", "journal_writer", "retention", "feed", "bridge", "prices"],
+    &["room", "hub", "user", "journal_writer", "retention", "feed", "bridge", "prices", "screens"],
 );
 
 /// Actors that messages may pile up in.
@@ -160,6 +160,10 @@ metrics! {
         "Messages that did not go to Redis: durable or ephemeral ones since too much waited, or any since it was not there.";
     bridge_broken_total: Counter, "Connections to Redis that broke.";
     learned_from_feed_total: Counter, "Messages that a room learned from the journal's feed and not in another way.";
+    watched_prices: Gauge, "Channels of prices that somebody on this node is in.";
+    watched_dashboards: Gauge, "Channels of dashboards that somebody on this node is in.";
+    screens_told_total: Counters(Label::Fixed("part", &["price", "holdings", "forecast", "strategy"])),
+        "What was told to open dashboards on this node, by part.";
     peers: Gauge, "Other nodes that share the journal and live.";
     bridge_trusted: Gauge, "1 while every live node is heard on every shard of the bridge and hears all others; 0 while not, or without a bridge.";
     feed_lag_seconds: Histogram(SECONDS), "From the beginning of a look at the feed to the end of the next: how old what it tells may be.";

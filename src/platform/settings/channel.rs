@@ -26,8 +26,8 @@ section! {
         pub without_namespace: Namespace = Namespace::open(),
         /// The namespaces, as `[[channel.namespaces]]` tables: a `name` (two or more of letters,
         /// digits, `-` and `_`) and the options of `channel.without_namespace` below. What is not
-        /// mentioned is off, and nobody may do anything. `alerts` is there without being named: each person has
-        /// `alerts:#<user>`, durable, kept for 30 days.
+        /// mentioned is off, and nobody may do anything. Three are there without being named: `prices:<token id>` and
+        /// `dashboard:#<user>` tell what changes, and `alerts:#<user>` what fired, durable and kept for 30 days.
         pub namespaces: Vec<NamedNamespace> = Vec::new(),
     }
 }
@@ -193,6 +193,23 @@ impl Namespace {
             allow_user_limited_channels: true,
             ..Self::default()
         }
+    }
+
+    /// What a token costs: the last price is there for who comes in, and each further one as it is known.
+    pub fn prices() -> Self {
+        Self {
+            history_size: 1,
+            history_ttl: Duration::from_secs(86400),
+            force_recovery: true,
+            force_recovery_mode: RecoveryMode::Cache,
+            allow_subscribe_for_client: true,
+            ..Self::default()
+        }
+    }
+
+    /// What people's own dashboards show, as it changes: open to the user in a channel's name alone.
+    pub fn dashboard() -> Self {
+        Self { allow_user_limited_channels: true, ..Self::default() }
     }
 
     /// Whether channels have a stream of offsets.

@@ -1,11 +1,12 @@
 // A real node in a process and a folder of its own: started, killed, stopped, started again on the same port and data.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 
 import { until } from './until.js';
 
@@ -29,14 +30,36 @@ export class Node {
   #child = null;
   #env;
 
-  static async start(env = {}) {
+  /** With `people`, its database is filled with so many of them first. */
+  static async start(env = {}, { people = 0 } = {}) {
     const node = new Node();
     node.dir = await mkdtemp(path.join(tmpdir(), 'fanfare-js-'));
     node.port = await freePort();
     node.operatorPort = await freePort();
     node.#env = env;
+    if (people) await node.#seed(people);
     await node.start();
     return node;
+  }
+
+  /** The settings of its processes. */
+  #settings() {
+    return {
+      PATH: process.env.PATH,
+      RUST_LOG: process.env.RUST_LOG ?? 'info',
+      FANFARE_CONFIG: path.join(TESTS, 'node.toml'),
+      FANFARE_DATA_DIR: path.join(this.dir, 'data'),
+      FANFARE_HTTP_SERVER__PORT: String(this.port),
+      FANFARE_OPERATOR__PORT: String(this.operatorPort),
+      FANFARE_CLIENT__TOKEN__HMAC_SECRET_KEY: SECRET,
+      FANFARE_HTTP_API__KEY: API_KEY,
+      ...this.#env,
+    };
+  }
+
+  async #seed(people) {
+    const options = { cwd: this.dir, env: this.#settings() };
+    await promisify(execFile)(BINARY, ['seed', '--people', String(people)], options);
   }
 
   get webSocketUrl() {
@@ -49,17 +72,7 @@ export class Node {
     const child = spawn(BINARY, ['serve'], {
       cwd: this.dir,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        PATH: process.env.PATH,
-        RUST_LOG: process.env.RUST_LOG ?? 'info',
-        FANFARE_CONFIG: path.join(TESTS, 'node.toml'),
-        FANFARE_DATA_DIR: path.join(this.dir, 'data'),
-        FANFARE_HTTP_SERVER__PORT: String(this.port),
-        FANFARE_OPERATOR__PORT: String(this.operatorPort),
-        FANFARE_CLIENT__TOKEN__HMAC_SECRET_KEY: SECRET,
-        FANFARE_HTTP_API__KEY: API_KEY,
-        ...this.#env,
-      },
+      env: this.#settings(),
     });
     this.#child = child;
     running.add(child);

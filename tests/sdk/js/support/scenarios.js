@@ -9,13 +9,13 @@ let channels = 0;
 
 /**
  * Runs `define({ encoding, person, join, channel, node })` once an encoding.
- * `env` are settings of the node; `node()` gives it.
+ * `env` are settings of the node, `options` what its database begins with; `node()` gives it.
  */
-export function scenarios(title, define, env = {}) {
+export function scenarios(title, define, env = {}, options = {}) {
   describe(title, () => {
     let node;
     before(async () => {
-      node = await Node.start(env);
+      node = await Node.start(env, options);
     });
     afterEach(everybodyLeaves);
     after(() => node?.remove());

@@ -144,7 +144,8 @@ impl Work {
         }
         let board = (self.sources.prices)();
         self.tell_prices(&board);
-        if now.duration_since(self.looked) >= PACE {
+        // A new price is told as soon as it is known here; what people write, with the next look.
+        if board.version != self.version || now.duration_since(self.looked) >= PACE {
             self.looked = now;
             self.look(&board).await;
         }

@@ -27,6 +27,7 @@ use crate::{
     },
 };
 
+mod gathering;
 mod proxy;
 
 /// How long anything may take before a test gives up.
@@ -221,37 +222,6 @@ async fn who_waits_for_a_lock_too_long_is_refused_and_nothing_is_left() {
     assert_eq!(new(&lane.one(append("b", "2")).await), 2, "other channels go on");
     holder.join().unwrap();
     assert_eq!(new(&lane.one(append("a", "2")).await), 2);
-}
-
-/// As many rooms ask at once when a node starts again.
-#[actix::test]
-async fn readers_who_wait_together_get_each_their_own_page() {
-    let it = Scene::new();
-    let mut lane = Lane::new(&it.journal);
-    let channels: Vec<_> = (0..100).map(|number| format!("room {number}")).collect();
-    for (number, channel) in channels.iter().enumerate().skip(1) {
-        let said = (0..=number % 5).map(|said| append(channel, &format!("{number}.{said}")));
-        lane.append(said.collect()).await;
-    }
-    let range = |direction, limit| Range { direction, limit, max_bytes: 100 };
-    let asked: Vec<_> = channels
-        .iter()
-        .flat_map(|name| {
-            let ranges = [
-                range(Direction::After(0), 0),
-                range(Direction::After(1), 2),
-                range(Direction::Before(None), 3),
-                range(Direction::After(0), 1000),
-            ];
-            ranges.map(|range| (channel(name), range))
-        })
-        .collect();
-    let together = asked.iter().map(|(channel, range)| it.journal.read(channel, *range));
-    let together = futures_util::future::join_all(together).await;
-    for ((channel, range), page) in asked.iter().zip(together) {
-        let alone = it.journal.read(channel, *range).await;
-        assert_eq!(page, alone, "{channel:?} {range:?}");
-    }
 }
 
 #[actix::test]

@@ -9,8 +9,8 @@ pub fn nobody_is_stuck(index: &Index<'_>, bounds: &Bounds) -> Vec<String> {
     for fault in &index.history.faults {
         let Some(healed) = fault.healed_at else { continue };
         let by = healed + bounds.connected;
-        // Where another fault goes on, its own end is the time to look.
-        if index.faults_at(by).any(|other| other.window().1 > healed) {
+        // Where another fault went on or began meanwhile, its own end is the time to look.
+        if index.faults_between(healed, by).any(|other| other.window().1 > healed) {
             continue;
         }
         for stay in index.stays.iter().filter(|s| !s.slow && s.covers(healed, by)) {

@@ -139,9 +139,14 @@ impl<'a> Index<'a> {
 
     /// The faults that were there at a time.
     pub fn faults_at(&self, at: Nanos) -> impl Iterator<Item = &'a Fault> {
+        self.faults_between(at, at)
+    }
+
+    /// The faults that were there at some time of these.
+    pub fn faults_between(&self, from: Nanos, to: Nanos) -> impl Iterator<Item = &'a Fault> {
         self.history.faults.iter().filter(move |fault| {
-            let (from, to) = fault.window();
-            (from..=to).contains(&at)
+            let (began, ended) = fault.window();
+            began <= to && from <= ended
         })
     }
 

@@ -283,6 +283,34 @@ fn what_died_with_a_primary_need_not_be_heard_and_that_has_to_be_told() {
 }
 
 #[test]
+fn who_is_held_up_by_another_fault_is_not_stuck_behind_the_one_that_has_healed() {
+    let mut history = good();
+    history.quiet[1].0 = 17 * SECOND + 500 * MS;
+    let mut fault = |kind, began: Nanos, healed: Nanos| {
+        history.faults.push(Fault {
+            kind,
+            node: None,
+            planned_at: began,
+            taken_at: Some(began),
+            witness: Some("seen".into()),
+            held_until: Some(healed),
+            healed_at: Some(healed),
+        });
+    };
+    fault(Kind::RedisKill, 13 * SECOND, 14 * SECOND);
+    fault(Kind::PostgresPause, 13 * SECOND + 900 * MS, 15 * SECOND + 300 * MS);
+    let late = 15 * SECOND + 700 * MS;
+    for event in last(&mut history, 0) {
+        if (13 * SECOND + 900 * MS..late).contains(&event.at) {
+            event.at = late;
+        }
+    }
+    assert_eq!(names(&history), Vec::<&str>::new());
+    history.faults.pop();
+    assert!(names(&history).contains(&"I7"), "nothing else was wrong");
+}
+
+#[test]
 fn figures_say_how_much_was_wrong() {
     let mut history = good();
     let index = Index::new(&history);

@@ -169,6 +169,9 @@ impl Bridge {
             let now = Instant::now();
             for wish in &wishes {
                 if let Wish::Listen(channel, asking) = wish {
+                    if self.asked.is_empty() {
+                        ctx.run_later(CONFIRMS_WITHIN, Self::look_for_overdue);
+                    }
                     self.asked.push_back((now, channel.clone(), *asking));
                 }
             }
@@ -178,13 +181,6 @@ impl Bridge {
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
-        while let Some((since, ..)) = self.asked.front()
-            && now.duration_since(*since) >= CONFIRMS_WITHIN
-            && let Some((_, channel, asking)) = self.asked.pop_front()
-        {
-            let word = self.interest.overdue(&channel, asking);
-            self.tell(word);
-        }
         let Some(with) = &self.with else { return };
         for link in self.links.iter_mut().filter(|link| link.is_up()) {
             link.say_beacon(with, false);
@@ -201,6 +197,22 @@ impl Bridge {
         self.count_members(ctx);
         self.go_on(ctx);
         self.count();
+    }
+
+    /// Rooms whose channels were asked for that long ago wait no longer.
+    fn look_for_overdue(&mut self, ctx: &mut Context<Self>) {
+        while let Some((since, ..)) = self.asked.front() {
+            if let Some(left) = CONFIRMS_WITHIN.checked_sub(since.elapsed())
+                && !left.is_zero()
+            {
+                ctx.run_later(left, Self::look_for_overdue);
+                return;
+            }
+            if let Some((_, channel, asking)) = self.asked.pop_front() {
+                let words = self.interest.overdue(&channel, asking);
+                self.tell(words);
+            }
+        }
     }
 
     fn count(&self) {
@@ -232,6 +244,8 @@ impl Supervised for Bridge {
             self.tell(words);
             self.interest.forget(link.id);
         }
+        // What waited was told just now.
+        self.asked.clear();
         self.is_looking = false;
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Interest {
     channels: HashMap<Channel, Ear>,
     wishes: HashMap<LinkId, VecDeque<Wish>>,
     askings: u64,
+    /// Links that do not confirm in time, with the last asking that may be answered late: nobody waits for such a one.
+    late: HashMap<LinkId, u64>,
 }
 
 #[derive(Debug)]
@@ -49,13 +51,14 @@ impl Interest {
         self.channels.len()
     }
 
-    /// A room wants to hear a channel through `link`; none if that is down. Says what can be told at once.
+    /// A room wants to hear a channel through `link`; none if that is down. Says what can be told at once: while it is
+    /// not known when the server will answer, the feed has to do.
     pub fn listen(&mut self, channel: &Channel, link: Option<LinkId>) -> Option<Word> {
         if let Some(ear) = self.channels.get_mut(channel) {
             ear.rooms += 1;
             return ear.was_told.then(|| Word::Listening(channel.clone()));
         }
-        let was_told = link.is_none();
+        let was_told = link.is_none_or(|link| self.late.contains_key(&link));
         let mut ear = Ear { rooms: 1, link, asking: None, is_heard: false, was_told };
         if let Some(link) = link {
             ear.asking = Some(Self::wish(&mut self.wishes, &mut self.askings, link, channel));
@@ -93,6 +96,11 @@ impl Interest {
                 continue;
             }
             ear.is_heard = true;
+            if let Some(link) = ear.link
+                && self.late.get(&link).is_some_and(|late| *late < asking)
+            {
+                self.late.remove(&link);
+            }
             words.push(match std::mem::replace(&mut ear.was_told, true) {
                 true => Word::Missed(channel),
                 false => Word::Listening(channel),
@@ -101,27 +109,35 @@ impl Interest {
         words
     }
 
-    /// The server takes its time: rooms that wait for this asking need not any longer.
-    pub fn overdue(&mut self, channel: &Channel, asking: u64) -> Option<Word> {
-        let ear = self.channels.get_mut(channel)?;
-        let waits = ear.asking == Some(asking) && !ear.was_told;
-        waits.then(|| {
-            ear.was_told = true;
-            Word::Listening(channel.clone())
-        })
+    /// The server takes its time: no room that waits for it need do so any longer.
+    pub fn overdue(&mut self, channel: &Channel, asking: u64) -> Vec<Word> {
+        let ear = self.channels.get(channel);
+        let ear = ear.filter(|ear| ear.asking == Some(asking) && !ear.is_heard);
+        let Some(link) = ear.and_then(|ear| ear.link) else { return Vec::new() };
+        match self.late.insert(link, self.askings) {
+            // They were told then, and who came since was told at once.
+            Some(_) => Vec::new(),
+            None => self.feed_has_to_do(link),
+        }
+    }
+
+    fn feed_has_to_do(&mut self, link: LinkId) -> Vec<Word> {
+        let all = self.channels.iter_mut().filter(|(_, ear)| ear.link == Some(link));
+        let told = all.filter_map(|(channel, ear)| {
+            let waits = !std::mem::replace(&mut ear.was_told, true);
+            waits.then(|| Word::Listening(channel.clone()))
+        });
+        told.collect()
     }
 
     /// A link is down: rooms that wait have to do with the feed.
     pub fn down(&mut self, link: LinkId) -> Vec<Word> {
         self.wishes.remove(&link);
-        let mut words = Vec::new();
-        for (channel, ear) in self.channels.iter_mut().filter(|(_, ear)| ear.link == Some(link)) {
+        self.late.remove(&link);
+        for ear in self.channels.values_mut().filter(|ear| ear.link == Some(link)) {
             (ear.asking, ear.is_heard) = (None, false);
-            if !std::mem::replace(&mut ear.was_told, true) {
-                words.push(Word::Listening(channel.clone()));
-            }
         }
-        words
+        self.feed_has_to_do(link)
     }
 
     /// A link is up: everything that goes through it is asked for.
@@ -135,7 +151,7 @@ impl Interest {
 
     /// Channels go other ways now: `home` says which, and whether that link is up.
     pub fn moved(&mut self, home: impl Fn(&Channel) -> Option<(LinkId, bool)>) {
-        let Self { channels, wishes, askings } = self;
+        let Self { channels, wishes, askings, .. } = self;
         let mut left = Vec::new();
         for (channel, ear) in channels.iter_mut() {
             let new = home(channel);
@@ -160,6 +176,7 @@ impl Interest {
     /// The link is no more.
     pub fn forget(&mut self, link: LinkId) {
         self.wishes.remove(&link);
+        self.late.remove(&link);
     }
 
     fn wish(
@@ -240,13 +257,37 @@ mod tests {
         assert_eq!(interest.down(1), [listening()]);
         interest.up(1);
         let asked = interest.take(1, 10);
-        assert_eq!(interest.overdue(&news(), 2), None, "was told already");
+        assert_eq!(interest.overdue(&news(), 1), [], "that was another asking");
         assert_eq!(interest.confirmed(asked), [Word::Missed(news())]);
         let other = Channel::trusted("other");
         interest.listen(&other, Some(1));
-        assert_eq!(interest.overdue(&other, 3), Some(Word::Listening(other.clone())));
+        assert_eq!(interest.overdue(&other, 3), [Word::Listening(other.clone())]);
         let asked = interest.take(1, 10);
         assert_eq!(interest.confirmed(asked), [Word::Missed(other)]);
+    }
+
+    #[test]
+    fn one_wait_for_a_slow_server_is_enough_until_it_answers_in_time() {
+        let channel = |n: u64| Channel::trusted(&n.to_string());
+        let mut interest = Interest::default();
+        for n in 1..=3 {
+            assert_eq!(interest.listen(&channel(n), Some(1)), None);
+        }
+        let first = interest.take(1, 10);
+        let mut told = interest.overdue(&channel(1), 1);
+        told.sort_by_key(|word| format!("{word:?}"));
+        assert_eq!(told, [1, 2, 3].map(|n| Word::Listening(channel(n))), "whoever waits for it");
+        assert_eq!(interest.overdue(&channel(2), 2), []);
+        let at_once = |n| Some(Word::Listening(channel(n)));
+        assert_eq!(interest.listen(&channel(4), Some(1)), at_once(4));
+        assert_eq!(interest.listen(&channel(5), Some(2)), None, "another server");
+        // What was asked before it was known to be late says nothing about how it is now.
+        interest.confirmed(first);
+        assert_eq!(interest.listen(&channel(6), Some(1)), at_once(6));
+        let second = interest.take(1, 10);
+        let missed = [4, 6].map(|n| Word::Missed(channel(n)));
+        assert_eq!(interest.confirmed(second), missed);
+        assert_eq!(interest.listen(&channel(7), Some(1)), None, "it is in time again");
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use fanfare::platform::scratch::{Postgres, Redis};
 use serde_json::{Value, json};
 
-use crate::support::{API_KEY, Client, Cluster, Member, request, until};
+use crate::support::{API_KEY, Client, Cluster, Member, Node, Relay, request, until};
 
 fn publish(cluster: &Cluster, node: usize, channel: &str, n: usize) -> u64 {
     let answer =
@@ -266,4 +267,39 @@ fn who_is_on_other_nodes_is_not_guessed_while_redis_is_away() {
     assert_eq!(answer["error"]["code"], 100, "{answer}");
     cluster.redis.restart().expect("it comes back");
     until_present(&cluster, "lobby:1", &["ana"]);
+}
+
+#[test]
+fn who_comes_back_to_many_channels_waits_for_a_slow_redis_once_and_not_once_a_channel() {
+    let postgres = Postgres::start(&[]).expect("a PostgreSQL server");
+    let redis = Redis::start(&[]).expect("a Redis server");
+    let relay = Relay::to(redis.port());
+    let (database, bridge) =
+        (postgres.url("postgres"), format!("redis://127.0.0.1:{}", relay.port()));
+    let settings = [("POSTGRES__URL", database.as_str()), ("REDIS__URL", bridge.as_str())];
+    let nodes = [Node::with(&settings), Node::with(&settings)];
+    let channels: Vec<String> = (0..100).map(|n| format!("room-{n}")).collect();
+    let stood: Vec<Value> = channels
+        .iter()
+        .map(|channel| {
+            let publish = |n: u64| {
+                let said = nodes[0].api("publish", &json!({ "channel": channel, "data": n }));
+                said["result"].clone()
+            };
+            let first = publish(1);
+            publish(2);
+            json!({ "channel": channel, "recover": true, "epoch": first["epoch"], "offset": 1 })
+        })
+        .collect();
+    relay.delay(Duration::from_millis(300));
+    let mut ana = Client::connect(&nodes[1], "ana");
+    let came = Instant::now();
+    let ids: Vec<u32> = stood.iter().map(|stood| ana.send(json!({ "subscribe": stood }))).collect();
+    for id in ids {
+        let reply = ana.reply(id);
+        let missed = &reply["subscribe"]["publications"];
+        assert_eq!(missed.as_array().map(Vec::len), Some(1), "{reply}");
+        assert_eq!(missed[0]["data"], 2, "{reply}");
+    }
+    assert!(came.elapsed() < Duration::from_secs(5), "{:?}", came.elapsed());
 }

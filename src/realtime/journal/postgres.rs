@@ -100,13 +100,13 @@ impl PostgresJournal {
     ) -> Result<Self, ConnectError> {
         let failed = |why: String| ConnectError::Unreachable(why);
         let engine = Engine::start("journal-postgres").map_err(|why| failed(why.to_string()))?;
-        let pool = |size, what| Pool::new(&options, size, connections.wait, what);
+        let pool = |size, what, most| Pool::new(&options, size, connections.wait, what, most);
         let shared = Arc::new(Shared {
-            appending: pool(connections.appending, "append to the journal")?,
-            reading: pool(connections.reading, "read the journal")?,
+            appending: pool(connections.appending, "append to the journal", pool::WAITING)?,
+            reading: pool(connections.reading, "read the journal", page::WAITING)?,
             waiting: page::Waiting::default(),
-            following: pool(1, "follow the journal")?,
-            trimming: pool(1, "trim the journal")?,
+            following: pool(1, "follow the journal", pool::WAITING)?,
+            trimming: pool(1, "trim the journal", pool::WAITING)?,
             options,
             retention,
             clock,

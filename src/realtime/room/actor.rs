@@ -145,6 +145,7 @@ impl Handler<Request> for Room {
         self.house.heard();
         match request {
             Request::Subscribe(ask) => self.subscribe(ask, ctx),
+            Request::Expect(stood) => self.expect(stood.as_ref(), ctx),
             Request::Leave(leave) => self.leave(leave),
             Request::Publish(publish) => self.publish(*publish, ctx),
             // Who asks may have gone away meanwhile.

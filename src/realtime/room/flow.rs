@@ -36,6 +36,8 @@ pub struct Flow<C> {
     delivered: Option<Position>,
     /// Members that come in once the room knows where it stands, or what they missed.
     waiting: VecDeque<Waiting<C>>,
+    /// Where those stood who are expected, the lowest: what they missed is looked up before they come.
+    expected: Option<u64>,
     /// Whether what other nodes say is heard.
     hearing: Hearing,
     /// A page is being read. Its task outlives a restart of the room, and so does this.
@@ -74,6 +76,7 @@ impl<C> Flow<C> {
             ring: Ring::new(ring_bytes),
             delivered: None,
             waiting: VecDeque::new(),
+            expected: None,
             hearing: Hearing::Yes,
             reading: false,
             distrusts_page: false,
@@ -215,6 +218,21 @@ impl<C> Flow<C> {
 
     // Members.
 
+    /// Somebody will want in who stood there, or nowhere.
+    pub fn expect(&mut self, stood: Option<&Position>) {
+        let new = stood.map(|at| at.offset).filter(|after| !self.remembers(*after));
+        self.expected = self.expected.into_iter().chain(new).min();
+    }
+
+    /// Whether who stood there is answered without the journal.
+    fn remembers(&self, after: u64) -> bool {
+        self.door.at().is_some_and(|at| {
+            after >= at.offset
+                || at.offset - after > self.limits.publications as u64
+                || self.ring.after(after).is_some()
+        })
+    }
+
     /// Somebody wants in, and has a position or none.
     pub fn enter(&mut self, comer: C, stood: Option<Position>, wants_latest: bool) {
         self.consider(Waiting { comer, stood, wants_latest, is_fresh: false });
@@ -268,17 +286,20 @@ impl<C> Flow<C> {
 
     // Pages.
 
-    /// What to ask the journal for: first what the room needs itself, then what those who wait do, from the one who
-    /// missed most, since its page serves the others. None if nothing is needed, or a page is under way.
+    /// What to ask the journal for: first what the room needs itself, then what those do who wait or are expected, from
+    /// the one who missed most, since its page serves the others. None if nothing is needed, or a page is under way.
     pub fn wants(&self) -> Option<Asked> {
         if self.reading || self.hearing == Hearing::No {
             return None;
         }
-        if self.door.is_behind() {
-            return Some(self.door.at().map_or(Asked::Top, |at| Asked::Gap(at.offset)));
-        }
         let stood = self.waiting.iter().filter_map(|waiting| waiting.stood.as_ref());
-        stood.map(|at| at.offset).min().map(Asked::Missed)
+        let missed = stood.map(|at| at.offset).chain(self.expected).min().map(Asked::Missed);
+        match self.door.at() {
+            Some(at) if self.door.is_behind() => Some(Asked::Gap(at.offset)),
+            Some(_) => missed,
+            // Any page says where the channel stands.
+            None => Some(missed.unwrap_or(Asked::Top)),
+        }
     }
 
     /// The journal is being asked.
@@ -294,6 +315,7 @@ impl<C> Flow<C> {
     /// The page could not be read.
     pub fn not_read(&mut self) {
         self.reading = false;
+        self.expected = None;
     }
 
     /// The page that was asked for. Every page goes through the door, whatever it was asked for.
@@ -318,6 +340,9 @@ impl<C> Flow<C> {
         {
             self.merge(&page, after);
         }
+        // One page has to do: who finds that it does not asks for another.
+        let is_due = |after: &u64| !matches!(asked, Asked::Missed(_)) && !self.remembers(*after);
+        self.expected = self.expected.filter(is_due);
         self.attend();
     }
 
@@ -343,6 +368,7 @@ impl<C> Flow<C> {
     /// journal; who was on the way in still enters.
     pub fn fall(&mut self) {
         self.ring.clear();
+        self.expected = None;
         self.door = Door::standing(self.delivered.clone());
         self.steps.retain(|step| match step {
             Step::Enter { .. } => !mutant!(ComersLostInAFall),

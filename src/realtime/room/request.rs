@@ -19,6 +19,8 @@ use crate::{
 #[rtype(result = "()")]
 pub enum Request {
     Subscribe(Box<Subscribe>),
+    /// Somebody will, who stood there if it wants to recover: what that takes can be looked up now.
+    Expect(Option<Position>),
     Leave(Leave),
     Publish(Box<Publish>),
     Presence(oneshot::Sender<PresenceResult>),

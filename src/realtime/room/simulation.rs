@@ -64,6 +64,11 @@ enum Step {
         member: usize,
         node: usize,
     },
+    /// A room is told that a member will come back.
+    Expect {
+        member: usize,
+        node: usize,
+    },
     Leave(usize),
     /// The good-bye of one that was in reaches the room; until then it may have come back.
     GoodBye(usize),
@@ -197,6 +202,7 @@ impl World {
             Step::Snapshot(node) => self.snapshot(node),
             Step::Answer(node) => self.answer(node),
             Step::Come { member, node } => self.come(member, node),
+            Step::Expect { member, node } => self.expect(member, node),
             Step::Leave(member) => self.leave(member),
             Step::GoodBye(node) => self.good_bye(node),
             Step::Census(node) => self.census(node),
@@ -274,6 +280,13 @@ impl World {
         it.came = Some(node);
         it.number += 1;
         self.nodes[node].flow.enter((member, it.number), stood, false);
+        self.go_on(node);
+    }
+
+    fn expect(&mut self, member: usize, node: usize) {
+        let it = &self.members[member];
+        let stood = it.start.map(|_| at(it.stands()));
+        self.nodes[node].flow.expect(stood.as_ref());
         self.go_on(node);
     }
 

@@ -38,7 +38,7 @@ impl Connection {
         self.line.push(bytes);
     }
 
-    /// A command that is no publish begins; it has to be answered in time.
+    /// A command that is neither publish nor subscribe begins; it has to be answered in time.
     pub(super) fn begin(&mut self, command: u32, what: Doing) -> u32 {
         let Stage::Open(open) = &mut self.stage else { return 0 };
         open.count += 1;
@@ -55,7 +55,6 @@ impl Connection {
             open.busy = None;
         }
         self.deadlines.clear(Fell::Command);
-        self.deadlines.clear(Fell::LookAgain);
         self.pump(ctx);
     }
 

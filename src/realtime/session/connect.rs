@@ -138,6 +138,7 @@ impl Connection {
             papers: claims.papers,
             window: Window::default(),
             device: Default::default(),
+            entering: Default::default(),
             busy: None,
             count: 0,
         };

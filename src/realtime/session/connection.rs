@@ -17,6 +17,7 @@ use super::{
     act::Act,
     connect::Connecting,
     deadlines::{Deadlines, Fell},
+    entering::Entering,
     frames::{Frames, Incoming},
     host::Host,
     line::Line,
@@ -88,7 +89,9 @@ pub(super) struct Open {
     pub window: Window,
     /// What it has taken of its limits.
     pub device: Device,
-    /// The command that is under way, if it is no publish.
+    /// Subscribes under way.
+    pub entering: Entering,
+    /// The command that is under way, if it is none of these.
     pub busy: Option<Busy>,
     /// Counts subscriptions and commands under way.
     pub count: u32,
@@ -103,10 +106,6 @@ pub(super) struct Busy {
 }
 
 pub(super) enum Doing {
-    /// Its refusal is ours to write; its reply the hub's.
-    Subscribe(Channel),
-    /// Waits until there is room for what it missed.
-    Recover(Box<super::subscribe::Recovering>),
     Unsubscribe(Channel, SubscriptionNumber),
     /// A question to somebody; the answer comes as a future.
     Ask,
@@ -195,16 +194,19 @@ impl Connection {
                 }
             }
         }
+        let most = self.host.node.settings.client.publish_window;
+        let may_publish = |open: &Open| open.window.len() < most;
         let may_begin = match &self.stage {
             Stage::New => true,
             Stage::Connecting(_) => false,
             Stage::Open(open) if open.busy.is_some() => false,
             Stage::Open(open) => match &inbox.next.as_ref()?.request {
-                Request::Publish { .. } | Request::Pong => {
-                    open.window.len() < self.host.node.settings.client.publish_window
-                }
+                Request::Pong => true,
+                Request::Subscribe(_) => open.window.is_empty(),
+                _ if !open.entering.is_empty() => false,
+                Request::Publish { .. } => may_publish(open),
                 Request::Rpc { method, .. } if method == super::publish::RPC_METHOD => {
-                    open.window.len() < self.host.node.settings.client.publish_window
+                    may_publish(open)
                 }
                 _ => open.window.is_empty(),
             },

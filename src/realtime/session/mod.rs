@@ -9,6 +9,7 @@ mod answers;
 mod barrier;
 mod connect;
 mod connection;
+mod entering;
 mod limiting;
 mod on_command;
 mod on_notice;

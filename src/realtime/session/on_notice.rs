@@ -64,7 +64,7 @@ impl Connection {
             // Given up meanwhile.
             let leave = Leave { seat: self.line.id(), number, command: None };
             self.host.node.house.good_bye(&channel, leave);
-            return;
+            return self.end_if_awaited(&channel, number, ctx);
         };
         sub.live = true;
         let server_side = sub.server_side;
@@ -77,7 +77,14 @@ impl Connection {
             }
             // Its push is queued already.
             (None, true) => {}
-            (None, false) => self.done(ctx),
+            (None, false) => self.end_if_awaited(&channel, number, ctx),
+        }
+    }
+
+    /// A room has answered the subscribe that waits for it, if one does.
+    fn end_if_awaited(&mut self, channel: &Channel, number: SubscriptionNumber, ctx: &mut Ctx) {
+        if matches!(&self.stage, Stage::Open(open) if open.entering.awaits(channel, number)) {
+            self.end_first(ctx);
         }
     }
 
@@ -101,17 +108,9 @@ impl Connection {
             // Leaving the channel out would make the client forget where it stood.
             return self.cancel_connect(refusal);
         }
-        if let Some(command) = self.subscribing(channel) {
-            self.refuse(command, refusal, ctx);
-            self.done(ctx);
+        if matches!(&self.stage, Stage::Open(open) if open.entering.awaits(channel, number)) {
+            self.refuse_first(refusal, ctx);
         }
-    }
-
-    /// The `subscribe` under way for that channel.
-    fn subscribing(&self, channel: &Channel) -> Option<u32> {
-        let Stage::Open(open) = &self.stage else { return None };
-        let busy = open.busy.as_ref()?;
-        matches!(&busy.what, Doing::Subscribe(to) if to == channel).then_some(busy.command)
     }
 
     fn behind(&mut self, channel: &Channel, number: SubscriptionNumber, ctx: &mut Ctx) {
@@ -138,19 +137,14 @@ impl Connection {
             return self.cancel_connect(late);
         }
         let Stage::Open(open) = &mut self.stage else { return };
-        let Some(busy) = open.busy.take() else { return };
+        let Some(busy) = open.busy.take() else {
+            log::warn!("a subscribe was not answered in time");
+            return self.refuse_first(late, ctx);
+        };
         log::warn!("a command was not answered in time: {:?}", std::mem::discriminant(&busy.what));
         match busy.what {
             // Unsubscribe never fails; a client that gets no answer connects again.
             Doing::Unsubscribe(..) => return self.close(Close::INTERNAL, ctx),
-            Doing::Subscribe(channel) => {
-                self.leave(&channel);
-                self.refuse(busy.command, late, ctx);
-            }
-            Doing::Recover(waits) => {
-                self.forget(waits.channel());
-                self.refuse(busy.command, late, ctx);
-            }
             Doing::Ask => self.refuse(busy.command, late, ctx),
         }
         self.done(ctx);

@@ -10,10 +10,7 @@ use super::{
 };
 use crate::{
     ids::Channel,
-    platform::{
-        mutant::mutant,
-        tokens::{Overrides, SubscriptionClaims, TokenError},
-    },
+    platform::tokens::{Overrides, SubscriptionClaims, TokenError},
     protocol::{ClientInfo, Close, Outcome, Payload, Refusal, command::SubscribeRequest},
     realtime::{
         namespace::{Asker, Namespace},
@@ -25,26 +22,11 @@ use crate::{
     },
 };
 
-/// How long a recovery that found no room waits before it looks again.
-const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(100);
-
 /// `flag` of a subscribe request: refuse rather than start at the top.
 const ELSE_REFUSE: i64 = 2;
 
 /// The only delta format there is.
 const FOSSIL: &str = "fossil";
-
-/// A subscribe that waits until there is room for what it missed.
-pub(super) struct Recovering {
-    channel: Channel,
-    request: Subscribe,
-}
-
-impl Recovering {
-    pub fn channel(&self) -> &Channel {
-        &self.channel
-    }
-}
 
 /// Why a subscribe does not go on.
 enum No {
@@ -61,17 +43,7 @@ impl From<Refusal> for No {
 impl Connection {
     pub(super) fn subscribe(&mut self, id: u32, request: SubscribeRequest, ctx: &mut Ctx) {
         match self.admit(id, request) {
-            Ok((channel, request)) => {
-                if request.recover.is_some() && !self.has_room_to_recover() {
-                    let waits = Recovering { channel, request };
-                    self.begin(id, Doing::Recover(Box::new(waits)));
-                    let at = self.host.roster.now() + LOOK_AGAIN;
-                    self.deadlines.set(Fell::LookAgain, at);
-                } else {
-                    self.begin(id, Doing::Subscribe(channel.clone()));
-                    self.enter(id, channel, request, ctx);
-                }
-            }
+            Ok((channel, request)) => self.line_up(id, channel, request, ctx),
             Err(No::Refuse(refusal)) => self.refuse(id, refusal, ctx),
             Err(No::Close(close)) => self.close(close, ctx),
         }
@@ -199,40 +171,6 @@ impl Connection {
         open.subs.insert(channel.clone(), sub);
         self.file_subscription_expiry();
         Identity { seat, number, info }
-    }
-
-    fn enter(&mut self, id: u32, channel: Channel, request: Subscribe, ctx: &mut Ctx) {
-        let ask = Request::Subscribe(Box::new(request));
-        if let Err(Busy) = self.host.node.house.ask(&channel, ask) {
-            self.forget(&channel);
-            self.refuse(
-                id,
-                Refusal::TOO_MANY_REQUESTS.because("the room is full of requests"),
-                ctx,
-            );
-            self.done(ctx);
-        }
-    }
-
-    /// Recovered bytes wait for room in this connection's queue and in the node's budget.
-    fn has_room_to_recover(&self) -> bool {
-        let half = self.host.node.settings.client.queue_max_size.bytes() / 2;
-        self.line.waiting() < half && self.host.node.may_recover()
-            || mutant!(RecoversIntoAFullQueue)
-    }
-
-    pub(super) fn look_again(&mut self, ctx: &mut Ctx) {
-        if !self.has_room_to_recover() {
-            let at = self.host.roster.now() + LOOK_AGAIN;
-            self.deadlines.set(Fell::LookAgain, at);
-            return;
-        }
-        let Stage::Open(open) = &mut self.stage else { return };
-        let Some(busy) = &mut open.busy else { return };
-        let Doing::Recover(waits) = std::mem::replace(&mut busy.what, Doing::Ask) else { return };
-        busy.what = Doing::Subscribe(waits.channel.clone());
-        let id = busy.command;
-        self.enter(id, waits.channel, waits.request, ctx);
     }
 
     /// A subscription that the client did not ask for.

@@ -21,6 +21,9 @@ use crate::{
     realtime::journal::{Page, Range, RetentionOf, Unavailable, columns::Stored, numbering},
 };
 
+/// Who may wait, at most: all rooms of a node that open at once, since many are served together.
+pub(super) const WAITING: usize = 32 * 1024;
+
 /// Pages that one statement asks for, at most.
 const MOST: usize = 64;
 

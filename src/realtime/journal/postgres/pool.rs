@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Questions that wait for a connection, at most: more than that is a storm, and will ask again.
-const WAITING: usize = 1024;
+pub(super) const WAITING: usize = 1024;
 
 /// Work for the engine's thread.
 pub(super) type Spawned<T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'static>>;
@@ -77,6 +77,8 @@ pub(super) struct Pool {
     answer: Duration,
     /// What the purpose is: `read the journal`.
     what: &'static str,
+    /// Who may wait for a connection, at most.
+    most_waiting: usize,
 }
 
 impl Pool {
@@ -86,6 +88,7 @@ impl Pool {
         size: usize,
         wait: Duration,
         what: &'static str,
+        most_waiting: usize,
     ) -> Result<Self, ConnectError> {
         let timeouts = Timeouts { wait: Some(wait), ..Timeouts::new() };
         let pool = managed::Pool::builder(Manager(options.clone()))
@@ -93,13 +96,13 @@ impl Pool {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|why| ConnectError::Unreachable(why.to_string()))?;
-        Ok(Self { pool, answer: options.answer(), what })
+        Ok(Self { pool, answer: options.answer(), what, most_waiting })
     }
 
     /// A connection, or why there is none at the moment.
     pub async fn get(&self) -> Result<Object<Manager>, String> {
         let what = self.what;
-        if self.pool.status().waiting >= WAITING {
+        if self.pool.status().waiting >= self.most_waiting {
             return Err(format!("too many want to {what}; try again"));
         }
         // Opening one has deadlines of its own, which add up to more than anybody waits.

@@ -25,6 +25,15 @@ use crate::{
 };
 
 impl Room {
+    /// Opens its ears and looks where it stands, so that who comes need not wait for that.
+    pub(super) fn expect(&mut self, stood: Option<&Position>, ctx: &mut Context<Self>) {
+        self.open_ears();
+        if self.rules.storage != Storage::None {
+            self.flow.expect(stood.filter(|_| !self.rules.cache));
+            self.go_on(ctx);
+        }
+    }
+
     pub(super) fn subscribe(&mut self, mut ask: Box<Subscribe>, ctx: &mut Context<Self>) {
         let is_heard = self.open_ears();
         if self.rules.storage == Storage::None && !is_heard {

@@ -13,7 +13,7 @@ use crate::platform::mutant::caught;
 const PLANS: u32 = 3_000;
 
 /// Plans among which each mutant is found.
-const ENOUGH: u32 = 1_000;
+const ENOUGH: u32 = 3_000;
 
 /// The longest plan.
 const STEPS: usize = 80;
@@ -31,6 +31,7 @@ fn step(nodes: usize) -> impl Strategy<Value = Step> {
         3 => node().prop_map(Step::Snapshot),
         3 => node().prop_map(Step::Answer),
         3 => (0..MEMBERS, node()).prop_map(|(member, node)| Step::Come { member, node }),
+        1 => (0..MEMBERS, node()).prop_map(|(member, node)| Step::Expect { member, node }),
         1 => (0..MEMBERS).prop_map(Step::Leave),
         2 => node().prop_map(Step::GoodBye),
         1 => node().prop_map(Step::Census),

@@ -37,6 +37,28 @@ async fn who_comes_while_a_page_is_read_for_another_is_served_as_well() {
 }
 
 #[actix::test]
+async fn who_is_expected_is_answered_without_the_journal() {
+    let stage = Stage::with(false, 1 << 20);
+    stage.journal.append_elsewhere(&stage.channel, 10).await;
+    let epoch = stage.journal.top(&stage.channel).await.epoch;
+    let before = stage.journal.asked();
+    stage.expect(stage.at(&epoch, 7));
+    stage.until("the journal was asked", || stage.journal.asked() > before).await;
+    stage.settle().await;
+    assert_eq!(
+        stage.journal.asked(),
+        before + 1,
+        "one page says where it stands, and what was missed"
+    );
+    stage.journal.reads(Reads::Wait);
+    for stood in [7, 9, 10] {
+        let mut visitor = stage.visitor(1);
+        stage.subscribe(&mut visitor, stage.at(&epoch, stood));
+        assert_eq!(visitor.ear.next().await, whole(stood, stood + 1..=10));
+    }
+}
+
+#[actix::test]
 async fn who_is_ahead_of_the_room_is_asked_of_the_journal() {
     let (stage, epoch) = reopened(1 << 20).await;
     stage.journal.append_elsewhere(&stage.channel, 5).await;

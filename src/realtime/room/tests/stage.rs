@@ -293,6 +293,11 @@ impl Stage {
         self.ask(Request::Subscribe(Box::new(subscribe)));
     }
 
+    /// Somebody will come who stood there.
+    pub fn expect(&self, stood: Option<Position>) {
+        self.house.ask(&self.channel, Request::Expect(stood)).expect("a room");
+    }
+
     pub fn unsubscribe(&self, visitor: &Visitor) {
         let leave = Leave { seat: visitor.id, number: visitor.number, command: None };
         self.house.good_bye(&self.channel, leave);

@@ -1,8 +1,8 @@
 //! What people's screens read, through the cache: right by the next request after any write, on any node.
 //!
-//! Every request learns the person's present state from the database first, one question for all who ask meanwhile; then
-//! it takes each part from wherever it lies in that state (docs/PORTFOLIO.md, "Caches"). Prices are not kept here: they are
-//! applied when answering.
+//! Every request learns the person's present state first: from the database, one question for all who ask meanwhile, or
+//! from what a node alone on its file remembers of its own writes. Then it takes each part from wherever it lies in that
+//! state (docs/PORTFOLIO.md, "Caches"). Prices are not kept here: they are applied when answering.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -121,6 +121,9 @@ impl Reading {
 
     /// The state that a person's data is in, as it is after the call began.
     pub async fn present(&self, user: &UserId) -> Result<Present, Refusal> {
+        if let Some(present) = self.store.remembered(user) {
+            return Ok(present);
+        }
         self.present.get(user.clone(), self.cache.engine()).await
     }
 

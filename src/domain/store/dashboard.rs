@@ -8,7 +8,7 @@ use diesel::{
 };
 
 use super::{
-    Answer, Listed, Page, Store, forecasts, holdings, portfolios, query::Query, strategies,
+    Answer, Kind, Listed, Page, Store, forecasts, holdings, portfolios, query::Query, strategies,
     transact::Purpose,
 };
 use crate::{
@@ -97,12 +97,24 @@ impl Store {
         .await
     }
 
+    /// The present state of a person's data if that is known without asking the database: on a node alone on its file.
+    pub fn remembered(&self, user: &UserId) -> Option<Present> {
+        match &self.0 {
+            Kind::Sqlite(sqlite) => sqlite.remembered.get(user),
+            Kind::Postgres(_) => None,
+        }
+    }
+
     /// The present states of these persons' data; who never wrote is left out. One query for [`TOGETHER`] of them.
     pub async fn generations(
         &self,
         users: Vec<UserId>,
     ) -> Result<HashMap<UserId, Present>, Refusal> {
         let mut all = HashMap::with_capacity(users.len());
+        let remembered = match &self.0 {
+            Kind::Sqlite(sqlite) => Some((&sqlite.remembered, sqlite.remembered.ask())),
+            Kind::Postgres(_) => None,
+        };
         for users in users.chunks(TOGETHER) {
             let present = Query::new(PRESENT).list(users).and(")");
             let rows = self.run(Purpose::Read, None, move |session| {
@@ -112,6 +124,9 @@ impl Store {
                 let Row { owner, generation, computed } = row;
                 (UserId::new(&owner), Present { generation, computed })
             }));
+        }
+        if let Some((remembered, asked)) = remembered {
+            remembered.keep(asked, all.iter().map(|(user, present)| (user.clone(), *present)));
         }
         Ok(all)
     }

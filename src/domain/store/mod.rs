@@ -35,6 +35,7 @@ mod portfolios;
 mod postgres;
 mod pricing;
 mod query;
+mod remembered;
 mod session;
 mod sqlite;
 mod steps;

@@ -15,6 +15,7 @@ use futures_util::FutureExt;
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{
+    remembered::Remembered,
     session::Session,
     transact::{Ended, Purpose, Stored, Work, transact},
 };
@@ -46,6 +47,8 @@ pub(super) struct Sqlite {
     writing: Option<SyncSender<Job>>,
     reading: Option<SyncSender<Job>>,
     database: Arc<Database>,
+    /// What readers need not ask for again.
+    pub remembered: Arc<Remembered>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -66,7 +69,8 @@ impl Sqlite {
                 why: why.to_string(),
             })?);
         }
-        Ok(Self { writing: Some(writing), reading: Some(reading), database, threads })
+        let remembered = Arc::default();
+        Ok(Self { writing: Some(writing), reading: Some(reading), database, remembered, threads })
     }
 
     /// Runs a transaction to its end, also if nobody waits for that.
@@ -78,9 +82,14 @@ impl Sqlite {
     ) -> Result<Stored<T>, Refusal> {
         let (answer, answered) = oneshot::channel();
         let (database, until) = (self.database.clone(), Instant::now() + PATIENCE);
+        let remembered = self.remembered.clone();
         let job: Job = Box::new(move |session| {
             let done = match Instant::now() < until {
-                true => one(&database, session, purpose, user.as_ref(), work),
+                true => {
+                    let write = || remembered.write(user.as_ref());
+                    let _writing = (purpose == Purpose::Write).then(write);
+                    one(&database, session, purpose, user.as_ref(), work)
+                }
                 false => Err(Ended::Broken("it waited too long for its turn".into())),
             };
             // Who asked may have gone.

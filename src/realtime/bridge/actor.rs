@@ -32,8 +32,9 @@ use crate::{
 /// How often it says that it lives, and looks whether others listen.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How long a room waits for a server to confirm: after that the journal's feed has to do.
-const CONFIRMS_WITHIN: Duration = Duration::from_secs(1);
+/// How long a room waits for a server to confirm: after that the journal's feed has to do. Many times what a server
+/// takes that is well; a client that comes back to many channels waits so long several times.
+const CONFIRMS_WITHIN: Duration = Duration::from_millis(250);
 
 /// How often a Sentinel or Cluster is asked who its servers are, while they answer.
 const LOOK: Duration = Duration::from_secs(5);

@@ -65,6 +65,7 @@ mod bridge;
 mod caches;
 mod cluster;
 mod ears;
+mod forecasts;
 mod journals;
 mod prices;
 mod signals;

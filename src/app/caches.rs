@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix::Arbiter;
 
-use super::{Failed, Parts, prices};
+use super::{Failed, Parts, forecasts, prices};
 use crate::{
     domain::{
         reading::{self, Lives, Reading},
@@ -29,6 +29,7 @@ const PORTFOLIO_BODY: usize = 4 * 1024 * 1024;
 pub(super) fn desk(parts: &Parts) -> Result<Arc<Desk>, Failed> {
     let (node, store) = (&parts.node, parts.portfolios.clone());
     let prices = prices::start(parts);
+    let seen = forecasts::start(parts, &prices);
     let reading = Arc::new(start(&node.settings, store.clone(), node.metrics.clone())?);
     let known = prices.clone();
     let sources = Sources {
@@ -46,6 +47,7 @@ pub(super) fn desk(parts: &Parts) -> Result<Arc<Desk>, Failed> {
         store,
         prices: Box::new(move || prices.now()),
         doorkeeper: node.clone(),
+        answered: Box::new(move |user, changed| seen.note(user, changed)),
         body_limit: PORTFOLIO_BODY,
     }))
 }

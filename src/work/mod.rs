@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod feed;
+pub mod forecasts;
 pub mod prices;
 pub mod retention;
 pub mod seed;

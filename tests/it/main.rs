@@ -17,6 +17,7 @@ mod doors;
 mod drain;
 mod durability;
 mod feed;
+mod forecasts;
 #[cfg(feature = "fuzzing")]
 mod fuzz;
 mod heartbeat;

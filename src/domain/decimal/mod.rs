@@ -43,6 +43,7 @@ pub enum NoDecimal {
 
 impl Decimal {
     pub const ZERO: Self = Self(0);
+    pub const TENTH: Self = Self(ONE / 10);
     pub const ONE: Self = Self(ONE);
     pub const HUNDRED: Self = Self(100 * ONE);
 

@@ -1,5 +1,6 @@
 //! What the store has to keep, whichever database it is in: one list of scenarios, run against both.
 
+mod ahead;
 mod firing;
 mod fixture;
 mod folding;
@@ -64,6 +65,14 @@ contract! {
         a_summary_that_is_kept_changes_the_state_of_forecasts_and_no_generation,
         a_forecast_applies_only_what_fits,
         a_deleted_strategy_leaves_the_forecast;
+    ahead:
+        grounds_are_what_each_forecast_alone_is_computed_from,
+        stale_ones_come_first_and_then_those_computed_longest_ago,
+        who_has_a_stale_forecast_is_found,
+        who_changed_something_meanwhile_keeps_nothing_and_others_do,
+        what_was_computed_of_older_prices_is_not_kept,
+        what_can_not_be_computed_has_no_summary_and_waits_for_a_change,
+        who_writes_at_this_moment_is_not_waited_for;
     once:
         a_key_makes_a_retry_happen_once,
         a_key_with_another_request_is_refused,

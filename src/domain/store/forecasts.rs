@@ -216,11 +216,7 @@ async fn whole(session: &mut Session, rows: Vec<Row>) -> Result<Vec<Forecast>, F
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let applied = Query::new(APPLIED).list(rows.iter().map(|row| row.id.0)).and(")");
-    let mut all: HashMap<ForecastId, Applied> = HashMap::with_capacity(rows.len());
-    for row in session.rows::<AppliedRow>(applied).await? {
-        all.entry(row.forecast.0).or_default().insert(row.token.0, row.strategy.0);
-    }
+    let mut all = applied(session, rows.iter().map(|row| row.id.0)).await?;
     let whole = |row: Row| {
         // What another version wrote is computed anew.
         let summary: Option<Summary> =
@@ -239,6 +235,18 @@ async fn whole(session: &mut Session, rows: Vec<Row>) -> Result<Vec<Forecast>, F
         }
     };
     Ok(rows.into_iter().map(whole).collect())
+}
+
+/// What several forecasts apply, of those that apply anything.
+pub(super) async fn applied(
+    session: &mut Session,
+    ids: impl IntoIterator<Item = ForecastId>,
+) -> Result<HashMap<ForecastId, Applied>, Fault> {
+    let mut all: HashMap<ForecastId, Applied> = HashMap::new();
+    for row in session.rows::<AppliedRow>(Query::new(APPLIED).list(ids).and(")")).await? {
+        all.entry(row.forecast.0).or_default().insert(row.token.0, row.strategy.0);
+    }
+    Ok(all)
 }
 
 async fn one(session: &mut Session, owner: &UserId, id: ForecastId) -> Result<Forecast, Fault> {

@@ -68,6 +68,10 @@ pub(super) const OF_PORTFOLIO: &str = "\
 select h.portfolio, h.quantity, h.invested, h.realized, h.token, t.symbol, t.name, t.provider_id, t.logo_url \
 from holdings h join tokens t on t.id = h.token where h.owner = $1 and h.portfolio = $2";
 
+pub(super) const OF_PORTFOLIOS: &str = "\
+select h.portfolio, h.quantity, h.invested, h.realized, h.token, t.symbol, t.name, t.provider_id, t.logo_url \
+from holdings h join tokens t on t.id = h.token where h.portfolio in (";
+
 impl Store {
     /// A portfolio and what it holds, of one snapshot; holdings of 0 too: their realized profit counts.
     pub async fn holdings(
@@ -112,5 +116,15 @@ pub(super) async fn of_portfolio(
     portfolio: PortfolioId,
 ) -> Result<Vec<Holding>, Fault> {
     let rows: Vec<Row> = session.rows(Query::new(OF_PORTFOLIO).bind(owner).bind(portfolio)).await?;
+    Ok(rows.into_iter().map(Holding::from).collect())
+}
+
+/// What several portfolios hold, whosever they are.
+pub(super) async fn of_portfolios(
+    session: &mut Session,
+    portfolios: &[PortfolioId],
+) -> Result<Vec<Holding>, Fault> {
+    let query = Query::new(OF_PORTFOLIOS).list(portfolios.iter().copied()).and(")");
+    let rows: Vec<Row> = session.rows(query).await?;
     Ok(rows.into_iter().map(Holding::from).collect())
 }

@@ -16,6 +16,7 @@ use crate::{
     },
 };
 
+mod ahead;
 mod alerts;
 mod columns;
 #[cfg(test)]
@@ -45,6 +46,7 @@ mod transact;
 mod transactions;
 mod watching;
 
+pub use ahead::{Expected, Foreseen, Grounds, MOST_EXPECTED};
 pub use alerts::Arm;
 pub use dashboard::{MOST as MOST_LISTED, Parts, Present, Wanted};
 pub use forecasts::Basis;

@@ -1,13 +1,13 @@
 //! How the databases look things up: by index, however full the tables are.
 
 use super::{
-    alerts,
+    ahead, alerts,
     contract::Fixture,
     dashboard, firing, folding, forecasts, holdings, portfolios,
     query::{Query, Value},
     steps, strategies, tokens, transactions, watching,
 };
-use crate::domain::{decimal::Decimal, portfolio::id::TokenId};
+use crate::domain::{decimal::Decimal, moment::Moment, portfolio::id::TokenId};
 
 /// Numbered rows for either database, 0 to 19,999.
 const NUMBERS: &str = "with recursive digits (d) as (select 0 union all select d + 1 from digits where d < 9), \
@@ -116,6 +116,15 @@ fn hot() -> Vec<Query> {
         list(forecasts::LIST, ""),
         one(forecasts::ONE, "f5000"),
         several(forecasts::APPLIED, &["f5000", "f5001"]),
+        Query::new(ahead::STALE).bind("").bind(50usize),
+        Query::new(ahead::EXPECTED).list(["u500", "u501"]).and(ahead::RANKED).value(50usize),
+        several(ahead::PEOPLE, &["u500", "u501"]),
+        several(holdings::OF_PORTFOLIOS, &["p1000", "p1001"]),
+        ahead::keeping(
+            &[["f5000".into(), "{}".into()], ["f5001".into(), "{}".into()]],
+            1,
+            Moment::now(),
+        ),
         Query::new(forecasts::OUTDATE_OF_PORTFOLIO).bind(true).bind("p1000").bind(user),
         Query::new(forecasts::OUTDATE_OF_STRATEGY).bind(true).bind(user).bind("s2500"),
         Query::new(tokens::SEARCH).bind("s12").bind("s12~").bind(10usize),
@@ -150,9 +159,17 @@ async fn sqlite_scans_no_table() {
         let plan = it.plan(&query.literal());
         // Of what the query brings along itself.
         let own = |line: &str| {
-            ["SCAN base", "SCAN moved", "SCAN by_symbol", "SCAN by_name"]
-                .iter()
-                .any(|own| line.starts_with(own))
+            [
+                "SCAN base",
+                "SCAN moved",
+                "SCAN ranked",
+                "SCAN (subquery",
+                "SCAN foreseen",
+                "SCAN by_symbol",
+                "SCAN by_name",
+            ]
+            .iter()
+            .any(|own| line.starts_with(own))
                 || line.contains("CONSTANT ROW")
         };
         let scans = plan.iter().any(|line| line.starts_with("SCAN") && !own(line));

@@ -9,6 +9,7 @@ use actix_web::web;
 
 use crate::{
     domain::{portfolio::token::PriceBoard, reading::Reading, store::Store},
+    ids::UserId,
     platform::{cache::Pages, metrics::Metrics},
 };
 
@@ -47,6 +48,8 @@ pub struct Desk {
     pub prices: Box<dyn Fn() -> Arc<PriceBoard> + Send + Sync>,
     /// Whose token it is.
     pub doorkeeper: Arc<dyn Doorkeeper>,
+    /// Hears who was answered, and whether they may have changed something.
+    pub answered: Box<dyn Fn(&UserId, bool) + Send + Sync>,
     /// Bytes of a request's body, at most; more is answered 413.
     pub body_limit: usize,
 }

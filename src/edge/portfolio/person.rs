@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::{
-    FromRequest, HttpRequest,
+    FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     http::{StatusCode, header::AUTHORIZATION},
     web::Data,
@@ -53,7 +53,31 @@ impl FromRequest for Person {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(person(request))
+        ready(person(request).inspect(|person| Visit::begin(request, person)))
+    }
+}
+
+/// Somebody was let in: it is told when their request is over, after all that it changed.
+struct Visit {
+    desk: Data<Desk>,
+    user: UserId,
+    changes: bool,
+}
+
+impl Visit {
+    /// It ends with the request.
+    fn begin(request: &HttpRequest, Person(user): &Person) {
+        if let Some(desk) = request.app_data::<Data<Desk>>() {
+            let (desk, user) = (desk.clone(), user.clone());
+            let visit = Self { desk, user, changes: !request.method().is_safe() };
+            request.extensions_mut().insert(visit);
+        }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        (self.desk.answered)(&self.user, self.changes);
     }
 }
 

@@ -12,6 +12,7 @@ use actix_web::{
 };
 use serde_json::{Value, json};
 
+mod answered;
 mod document;
 
 use super::*;
@@ -51,6 +52,8 @@ struct Scene {
     btc: TokenId,
     eth: TokenId,
     path: std::path::PathBuf,
+    /// Who was, and whether they may have changed something.
+    answered: Arc<Mutex<Vec<(String, bool)>>>,
 }
 
 impl Scene {
@@ -77,6 +80,8 @@ impl Scene {
         let levels = Options { memory: 1 << 20, shared: None, clock: system_clock() };
         let life = Duration::from_secs(300);
         let lives = Lives { portfolios: life, holdings: life, strategies: life, forecasts: life };
+        let answered = Arc::new(Mutex::new(Vec::new()));
+        let hears = answered.clone();
         let desk = Desk {
             reading: Arc::new(
                 Reading::start(store.clone(), lives, levels, metrics.clone()).unwrap(),
@@ -86,9 +91,12 @@ impl Scene {
             store,
             prices: Box::new(move || shown.lock().unwrap().clone()),
             doorkeeper: Arc::new(Gullible),
+            answered: Box::new(move |user, changed| {
+                hears.lock().unwrap().push((user.to_string(), changed))
+            }),
             body_limit: 1_000_000,
         };
-        Self { desk: Arc::new(desk), board, database, btc, eth, path }
+        Self { desk: Arc::new(desk), board, database, btc, eth, path, answered }
     }
 
     async fn send(&self, request: test::TestRequest) -> (StatusCode, Value) {

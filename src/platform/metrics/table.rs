@@ -19,7 +19,18 @@ const COUNTS: &[f64] =
 /// Actors that are restarted after a panic; a connection is closed instead.
 const RESTARTED: Label = Label::Fixed(
     "actor",
-    &["room", "hub", "user", "journal_writer", "retention", "feed", "bridge", "prices", "screens"],
+    &[
+        "room",
+        "hub",
+        "user",
+        "journal_writer",
+        "retention",
+        "feed",
+        "bridge",
+        "prices",
+        "screens",
+        "forecasts",
+    ],
 );
 
 /// Actors that messages may pile up in.
@@ -188,6 +199,10 @@ metrics! {
     cache_page_bytes: Gauge, "What the level of whole answers holds.";
     cache_generations_asked: Histogram(COUNTS), "Persons in one question to the database for their present generations.";
     cache_outage_total: Counter, "Answers of the last that was known, since the database did not say what is right.";
+    forecasts_computed_total: Counters(Label::Fixed("outcome", &["kept", "unchanged", "overtaken"])),
+        "Forecasts computed before anybody asked: kept, or what was kept already, or their person changed something meanwhile.";
+    forecasts_due: Gauge, "People who still waited for their forecasts to be computed when the last turn ended.";
+    forecast_turn_seconds: Histogram(SECONDS), "How long a turn of computing forecasts took.";
     feed_failures_total: Counter, "Looks at the feed, and beats into it, that failed.";
 }
 

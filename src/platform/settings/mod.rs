@@ -7,6 +7,7 @@ mod cache;
 mod channel;
 mod client;
 mod cluster;
+mod forecast;
 mod http;
 mod journal;
 mod kinds;
@@ -29,6 +30,7 @@ pub use cache::CacheLevels;
 pub use channel::{Channels, DataFormat, NamedNamespace, Namespace, RecoveryMode};
 pub use client::{Client, PersonalChannel};
 pub use cluster::Cluster;
+pub use forecast::Forecasting;
 pub use http::{HttpApi, HttpServer, Operator, WebSocket};
 pub use journal::Journal;
 pub use kinds::{Secret, Size, parse_duration, show_duration};
@@ -77,6 +79,8 @@ section! {
         pub cluster: Cluster = Cluster::default(),
         /// Where prices come from.
         pub prices: PriceSource = PriceSource::default(),
+        /// What is computed before anybody asks.
+        pub forecast: Forecasting = Forecasting::default(),
         /// The way out.
         pub shutdown: Shutdown = Shutdown::default(),
         /// Log lines.

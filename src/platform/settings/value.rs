@@ -8,6 +8,7 @@ use super::{
     kinds::{Secret, Size, parse_duration, show_duration},
     section::{AsShape, Shape},
 };
+use crate::domain::decimal::Decimal;
 
 /// A value that can be set.
 pub trait Leaf {
@@ -79,6 +80,27 @@ leaves! {
         |s| quoted(&s.to_string());
     IpAddr: "an IP address, like \"127.0.0.1\", \"0.0.0.0\" or \"::1\"",
         |v| v.as_str()?.parse().ok(), |a| quoted(&a.to_string());
+}
+
+/// Exact, so in quotes; a variable's text needs none.
+impl Leaf for Decimal {
+    fn set(&mut self, value: &Value) -> Result<(), String> {
+        let read = value.as_str().and_then(|text| text.parse().ok());
+        *self = read.ok_or("a decimal in quotes, like \"0.1\"")?;
+        Ok(())
+    }
+    fn set_text(&mut self, text: &str) -> Result<(), String> {
+        self.set(&Value::String(text.into()))
+    }
+    fn print(&self) -> String {
+        quoted(&self.to_string())
+    }
+}
+
+impl AsShape for Decimal {
+    fn shape(&mut self) -> Shape<'_> {
+        Shape::Leaf(self)
+    }
 }
 
 /// Strings take a variable's text as it is: a key made of digits is no number.
@@ -171,6 +193,16 @@ pub(super) use words;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_decimal_is_exact_in_a_file_and_in_a_variable() {
+        let mut decimal = Decimal::ZERO;
+        decimal.set_text("0.1").unwrap();
+        assert_eq!(decimal.print(), "\"0.1\"");
+        decimal.set(&Value::String("0.100000000000000001".into())).unwrap();
+        assert_eq!(decimal.print(), "\"0.100000000000000001\"");
+        assert!(decimal.set(&Value::Float(0.1)).unwrap_err().contains("in quotes"));
+    }
 
     #[test]
     fn a_key_of_digits_stays_text_in_a_variable() {

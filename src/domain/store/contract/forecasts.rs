@@ -47,16 +47,16 @@ impl Fixture {
 }
 
 /// A portfolio with a bitcoin, a strategy for it, and a forecast that applies it.
-async fn scene(it: &Fixture) -> (PortfolioId, StrategyId, ForecastId) {
-    let portfolio = it.portfolio(&it.ana, "p").await;
-    it.add(&it.ana, portfolio, vec![it.entry(Kind::Buy, "1", "1000", 1)]).await.unwrap();
-    let strategy = it.planned(&it.ana).await;
-    let id = it.forecast(&it.ana, portfolio, &[(it.btc, strategy)]).await;
+pub async fn scene(it: &Fixture, user: &UserId) -> (PortfolioId, StrategyId, ForecastId) {
+    let portfolio = it.portfolio(user, "p").await;
+    it.add(user, portfolio, vec![it.entry(Kind::Buy, "1", "1000", 1)]).await.unwrap();
+    let strategy = it.planned(user).await;
+    let id = it.forecast(user, portfolio, &[(it.btc, strategy)]).await;
     (portfolio, strategy, id)
 }
 
 pub async fn a_forecast_is_kept_with_its_summary_until_something_changes(it: Fixture) {
-    let (portfolio, strategy, id) = scene(&it).await;
+    let (portfolio, strategy, id) = scene(&it, &it.ana).await;
     let other = it.portfolio(&it.ana, "other").await;
     let untouched = it.forecast(&it.ana, other, &[]).await;
     assert!(it.is_stale(id).await);
@@ -83,7 +83,7 @@ pub async fn a_forecast_is_kept_with_its_summary_until_something_changes(it: Fix
 }
 
 pub async fn what_was_computed_of_older_data_is_not_kept(it: Fixture) {
-    let (portfolio, _, id) = scene(&it).await;
+    let (portfolio, _, id) = scene(&it, &it.ana).await;
     let (from, summary, _) = it.compute(id).await;
     it.add(&it.ana, portfolio, vec![it.entry(Kind::Reward, "1", "0", 2)]).await.unwrap();
     let kept = it.second.keep_summary(&it.ana, &from, summary, 2, second(9)).await;
@@ -92,7 +92,7 @@ pub async fn what_was_computed_of_older_data_is_not_kept(it: Fixture) {
 }
 
 pub async fn a_forecast_applies_only_what_fits(it: Fixture) {
-    let (portfolio, strategy, id) = scene(&it).await;
+    let (portfolio, strategy, id) = scene(&it, &it.ana).await;
     let eth = it.entry(Kind::Buy, "1", "1", 1);
     let eth = crate::domain::portfolio::transaction::Entry { token_id: it.eth, ..eth };
     for (applied, why) in [
@@ -119,7 +119,7 @@ pub async fn a_forecast_applies_only_what_fits(it: Fixture) {
 }
 
 pub async fn a_deleted_strategy_leaves_the_forecast(it: Fixture) {
-    let (_, strategy, id) = scene(&it).await;
+    let (_, strategy, id) = scene(&it, &it.ana).await;
     it.compute(id).await;
     it.store.delete_strategy(&it.ana, strategy).await.unwrap();
     let basis = it.store.forecast(&it.ana, id).await.unwrap().value;
@@ -129,7 +129,7 @@ pub async fn a_deleted_strategy_leaves_the_forecast(it: Fixture) {
 }
 
 pub async fn a_summary_that_is_kept_changes_the_state_of_forecasts_and_no_generation(it: Fixture) {
-    let (_, _, id) = scene(&it).await;
+    let (_, _, id) = scene(&it, &it.ana).await;
     let wanted = Wanted { forecasts: true, ..Wanted::default() };
     let before = it.second.parts(&it.ana, wanted).await.unwrap();
     let (_, summary, _) = it.compute(id).await;

@@ -1,0 +1,156 @@
+//! Forecasts that are there when their people ask: computed in the background after a write, and after a price that moved.
+
+use fanfare::platform::scratch::Postgres;
+use serde_json::{Value, json};
+
+use crate::{
+    metrics::series,
+    prices::{INSERT_TOKEN, TOKEN, ask, asking, plan},
+    support::{DEADLINE, Node, Provider, file_sql, sql, until},
+};
+
+/// Somebody with 4 of the token, who means to sell a quarter of it.
+struct Person<'a> {
+    node: &'a Node,
+    user: &'a str,
+    portfolio: String,
+    forecast: String,
+}
+
+impl<'a> Person<'a> {
+    #[track_caller]
+    fn new(node: &'a Node, user: &'a str) -> Self {
+        let exit = plan(node, user, "900000");
+        let id = |made: Value| made["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
+        let portfolio = id(ask(node, user, "POST /v1/portfolios", &json!({ "name": "mine" })));
+        let mut it = Self { node, user, portfolio, forecast: String::new() };
+        it.buy("4", "10000");
+        let new =
+            json!({ "portfolio_id": it.portfolio, "name": "exit", "applied": { TOKEN: exit } });
+        it.forecast = id(ask(node, user, "POST /v1/forecasts", &new));
+        it
+    }
+
+    #[track_caller]
+    fn buy(&self, quantity: &str, amount: &str) {
+        let head = format!("POST /v1/portfolios/{}/transactions", self.portfolio);
+        let entry = json!({
+            "token_id": TOKEN, "kind": "buy", "quantity": quantity, "amount": amount,
+            "occurred_at": "2026-01-31T12:00:00Z",
+        });
+        let made = ask(self.node, self.user, &head, &entry);
+        assert!(made["id"].is_string(), "{made}");
+    }
+
+    /// The forecast as the list shows it, which computes nothing.
+    fn listed(&self) -> Value {
+        ask(self.node, self.user, "GET /v1/forecasts", &Value::Null)["items"][0].clone()
+    }
+
+    /// What the list shows once it holds, and this is its figure.
+    #[track_caller]
+    fn becomes(&self, figure: &str, value: &str) -> Value {
+        until(&format!("{figure} is {value} for {}", self.user), DEADLINE, || {
+            let listed = self.listed();
+            (listed["stale"] == false && listed["summary"][figure] == value).then_some(listed)
+        })
+    }
+
+    /// The summary as it is computed for who asks for this one.
+    fn asked(&self) -> Value {
+        let head = format!("GET /v1/forecasts/{}", self.forecast);
+        ask(self.node, self.user, &head, &Value::Null)["summary"].clone()
+    }
+}
+
+/// Waits until a turn is over that began after this.
+#[track_caller]
+fn turns(node: &Node) {
+    let count = || series(node, "fanfare_forecast_turn_seconds_count").unwrap_or_default();
+    let before = count();
+    until("two turns are over", DEADLINE, || (count() >= before + 2.0).then_some(()));
+}
+
+#[track_caller]
+fn costs(node: &Node, provider: &Provider, price: Value) {
+    provider.costs(price.clone());
+    let query = format!("GET /v1/prices?ids={TOKEN}");
+    until("the price is known", DEADLINE, || {
+        let shown = ask(node, "ana", &query, &Value::Null);
+        (shown["items"][0]["price"] == price.to_string()).then_some(())
+    });
+}
+
+#[test]
+fn the_list_is_right_though_nobody_asks_for_each_forecast() {
+    let (provider, address) = Provider::start();
+    let node = Node::with(&asking(&address, "one"));
+    file_sql(&node, INSERT_TOKEN);
+    provider.costs(json!(3000));
+    let ana = Person::new(&node, "ana");
+    // A quarter is sold, three are left at the price.
+    costs(&node, &provider, json!(3000));
+    let first = ana.becomes("remaining_value", "9000");
+    assert_eq!(first["summary"], ana.asked());
+
+    ana.buy("4", "14000");
+    let bought = ana.becomes("invested", "24000");
+    assert_eq!(bought["summary"]["remaining_value"], "18000");
+    assert_eq!(bought["summary"], ana.asked());
+
+    costs(&node, &provider, json!(3300));
+    let moved = ana.becomes("remaining_value", "19800");
+    assert_eq!(moved["summary"], ana.asked());
+
+    // By 0.03 % and then, in all, by 0.12 %.
+    costs(&node, &provider, json!(3301));
+    turns(&node);
+    assert_eq!(ana.listed(), moved, "nobody would see a difference");
+    costs(&node, &provider, json!(3304));
+    ana.becomes("remaining_value", "19824");
+}
+
+#[test]
+fn who_has_not_been_seen_gets_theirs_too() {
+    let (provider, address) = Provider::start();
+    let mut node = Node::with(&asking(&address, "one"));
+    file_sql(&node, INSERT_TOKEN);
+    provider.costs(json!(3000));
+    costs(&node, &provider, json!(3000));
+    let user = "ana";
+    Person::new(&node, user).becomes("remaining_value", "9000");
+    node.kill();
+    node.launch();
+    let kept = || series(&node, "fanfare_forecasts_computed_total{outcome=\"kept\"}");
+    assert_eq!(kept(), Some(0.0), "nobody has asked yet, and nothing is stale");
+    file_sql(&node, "update forecasts set stale = true, summary = null");
+    until("it is computed", DEADLINE, || (kept() == Some(1.0)).then_some(()));
+    let listed = ask(&node, user, "GET /v1/forecasts", &Value::Null)["items"][0].clone();
+    assert_eq!(
+        (&listed["stale"], &listed["summary"]["invested"]),
+        (&json!(false), &json!("10000"))
+    );
+}
+
+#[test]
+fn what_was_written_through_one_node_is_right_on_all() {
+    let server = Postgres::start(&[]).expect("a PostgreSQL server");
+    let url = server.url("postgres");
+    // Only one of them computes.
+    let node = |interval| {
+        let settings = [
+            ("POSTGRES__URL", url.as_str()),
+            ("PRICES__PROVIDER", "none"),
+            ("FORECAST__INTERVAL", interval),
+        ];
+        Node::with(&settings)
+    };
+    let (idle, works) = (node("1h"), node("100ms"));
+    sql(&server, INSERT_TOKEN);
+    let ana = Person::new(&idle, "ana");
+    ana.buy("4", "14000");
+    let listed = ana.becomes("invested", "24000");
+    assert_eq!(listed["summary"], ana.asked());
+    assert_eq!(series(&idle, "fanfare_forecast_turn_seconds_count"), Some(0.0));
+    assert!(series(&works, "fanfare_forecasts_computed_total{outcome=\"kept\"}") > Some(0.0));
+}

@@ -165,7 +165,7 @@ impl Work {
         line: Line,
         started: Instant,
     ) -> Result<usize, Refusal> {
-        let mut left = line.len();
+        let mut left = line.total();
         let budget = self.settings.interval / SHARE;
         // However many were seen, the others get a step of each turn.
         for mut people in [&line.seen[..], &line.others[..]] {

@@ -52,7 +52,7 @@ pub struct Line {
 }
 
 impl Line {
-    pub fn len(&self) -> usize {
+    pub fn total(&self) -> usize {
         self.seen.len() + self.others.len()
     }
 }

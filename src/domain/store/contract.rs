@@ -71,6 +71,7 @@ contract! {
         who_has_a_stale_forecast_is_found,
         who_changed_something_meanwhile_keeps_nothing_and_others_do,
         what_was_computed_of_older_prices_is_not_kept,
+        who_asks_a_node_with_older_prices_overwrites_no_newer_summary,
         what_can_not_be_computed_has_no_summary_and_waits_for_a_change,
         who_writes_at_this_moment_is_not_waited_for;
     once:

@@ -149,8 +149,8 @@ impl Store {
         .await
     }
 
-    /// Keeps what was computed, unless the person's data has another generation than what it was computed from.
-    /// Whether it was kept. Raises no generation, since nothing that the person said has changed, but what forecasts are
+    /// Keeps what was computed, unless the person's data has another generation than what it was computed from, or a
+    /// summary of newer prices is there. Whether it was kept. Raises no generation, since nothing that the person said has changed, but what forecasts are
     /// cached under.
     pub async fn keep_summary(
         &self,
@@ -178,7 +178,7 @@ impl Store {
     }
 }
 
-/// Keeps a summary of what this transaction sees; whether the forecast is there.
+/// Keeps a summary of what this transaction sees; whether the forecast is there, and has none of newer prices.
 pub(super) async fn keep(
     session: &mut Session,
     owner: &UserId,
@@ -190,7 +190,7 @@ pub(super) async fn keep(
     let unreadable = |why: serde_json::Error| Refusal::Unavailable(why.to_string());
     let summary = serde_json::to_string(&summary).map_err(unreadable)?;
     let keep = "update forecasts set summary = $1, computed_at = $2, price_version = $3, stale = $4 \
-        where id = $5 and owner = $6";
+        where id = $5 and owner = $6 and coalesce(price_version, 0) <= $3";
     let keep = Query::new(keep)
         .bind(summary)
         .bind(now)

@@ -163,6 +163,7 @@ async fn sqlite_scans_no_table() {
                 "SCAN base",
                 "SCAN moved",
                 "SCAN ranked",
+                // What a window function sorts; where that comes from is a line of its own.
                 "SCAN (subquery",
                 "SCAN foreseen",
                 "SCAN by_symbol",

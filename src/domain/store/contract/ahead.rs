@@ -16,7 +16,7 @@ use crate::{
             token::Prices,
             transaction::{Entry, Kind},
         },
-        store::{Expected, Foreseen, Grounds, MOST_EXPECTED, Page},
+        store::{Expected, Foreseen, Grounds, MOST_EXPECTED, Page, Stored},
     },
     ids::UserId,
 };
@@ -149,6 +149,19 @@ pub async fn what_was_computed_of_older_prices_is_not_kept(it: Fixture) {
     }
 }
 
+pub async fn who_asks_a_node_with_older_prices_overwrites_no_newer_summary(it: Fixture) {
+    let (_, _, id) = scene(&it, &it.ana).await;
+    let generation = it.grounds(&[&it.ana]).await[0].generation;
+    assert!(it.foresee(&it.ana, generation, (id, collected("5")), 5).await);
+    let from = Stored { generation, value: id };
+    for (amount, version, is_kept) in [("4", 4, false), ("6", 5, true)] {
+        let summary = collected(amount).unwrap();
+        let kept = it.second.keep_summary(&it.ana, &from, summary, version, second(9)).await;
+        assert_eq!(kept, Ok(is_kept), "at {version}");
+    }
+    assert_eq!(it.kept(&it.ana).await.unwrap().0, collected("6"));
+}
+
 pub async fn what_can_not_be_computed_has_no_summary_and_waits_for_a_change(it: Fixture) {
     let (portfolio, _, id) = scene(&it, &it.ana).await;
     let generation = it.grounds(&[&it.ana]).await[0].generation;
@@ -167,13 +180,13 @@ pub async fn who_writes_at_this_moment_is_not_waited_for(it: Fixture) {
     if it.is_file() {
         return;
     }
-    let generation = it.grounds(&[&it.ana]).await[0].generation;
-    let foreseen = |user: &UserId, id| Foreseen {
-        user: user.clone(),
-        generation,
+    let grounds = it.grounds(&[&it.ana, &it.bo]).await;
+    let both = grounds.iter().zip([hers, his]).map(|(grounds, id)| Foreseen {
+        user: grounds.user.clone(),
+        generation: grounds.generation,
         summaries: vec![(id, collected("1"))],
-    };
-    let both = vec![foreseen(&it.ana, hers), foreseen(&it.bo, his)];
+    });
+    let both = both.collect();
     let (begun, has_begun) = oneshot::channel();
     let (end, ended) = oneshot::channel::<()>();
     let writing = it.second.write(&it.ana, move |_| {

@@ -31,10 +31,11 @@ pub(super) fn desk(parts: &Parts) -> Result<Arc<Desk>, Failed> {
     let prices = prices::start(parts);
     let seen = forecasts::start(parts, &prices);
     let reading = Arc::new(start(&node.settings, store.clone(), node.metrics.clone())?);
-    let known = prices.clone();
+    let (known, watching) = (prices.clone(), seen.clone());
     let sources = Sources {
         reading: reading.clone(),
         prices: Box::new(move || known.now()),
+        watches: Box::new(move |user| watching.note(user, false)),
         house: node.house.clone(),
         namespaces: node.namespaces.clone(),
         metrics: node.metrics.clone(),

@@ -10,7 +10,7 @@ use crate::work::{
     prices::KnownPrices,
 };
 
-/// Starts computing. Whoever is answered has to be noted in what it returns.
+/// Starts computing. Whoever is answered, or watches, has to be noted in what it returns.
 pub(super) fn start(parts: &Parts, prices: &Arc<KnownPrices>) -> Arc<Seen> {
     let (node, seen) = (&parts.node, Arc::new(Seen::default()));
     let from = (parts.portfolios.clone(), prices.clone());

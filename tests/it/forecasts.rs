@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     metrics::series,
     prices::{INSERT_TOKEN, TOKEN, ask, asking, plan},
-    support::{DEADLINE, Node, Provider, file_sql, sql, until},
+    support::{Client, DEADLINE, Node, Provider, file_sql, sql, until},
 };
 
 /// Somebody with 4 of the token, who means to sell a quarter of it.
@@ -63,12 +63,12 @@ impl<'a> Person<'a> {
     }
 }
 
-/// Waits until a turn is over that began after this.
+/// Waits until so many turns are over. Of two, one began after this.
 #[track_caller]
-fn turns(node: &Node) {
+fn turns(node: &Node, turns: u32) {
     let count = || series(node, "fanfare_forecast_turn_seconds_count").unwrap_or_default();
-    let before = count();
-    until("two turns are over", DEADLINE, || (count() >= before + 2.0).then_some(()));
+    let end = count() + f64::from(turns);
+    until("the turns are over", DEADLINE, || (count() >= end).then_some(()));
 }
 
 #[track_caller]
@@ -104,7 +104,7 @@ fn the_list_is_right_though_nobody_asks_for_each_forecast() {
 
     // By 0.03 % and then, in all, by 0.12 %.
     costs(&node, &provider, json!(3301));
-    turns(&node);
+    turns(&node, 2);
     assert_eq!(ana.listed(), moved, "nobody would see a difference");
     costs(&node, &provider, json!(3304));
     ana.becomes("remaining_value", "19824");
@@ -115,10 +115,10 @@ fn who_has_not_been_seen_gets_theirs_too() {
     let (provider, address) = Provider::start();
     let mut node = Node::with(&asking(&address, "one"));
     file_sql(&node, INSERT_TOKEN);
-    provider.costs(json!(3000));
-    costs(&node, &provider, json!(3000));
     let user = "ana";
-    Person::new(&node, user).becomes("remaining_value", "9000");
+    let ana = Person::new(&node, user);
+    costs(&node, &provider, json!(3000));
+    ana.becomes("remaining_value", "9000");
     node.kill();
     node.launch();
     let kept = || series(&node, "fanfare_forecasts_computed_total{outcome=\"kept\"}");
@@ -127,9 +127,34 @@ fn who_has_not_been_seen_gets_theirs_too() {
     until("it is computed", DEADLINE, || (kept() == Some(1.0)).then_some(()));
     let listed = ask(&node, user, "GET /v1/forecasts", &Value::Null)["items"][0].clone();
     assert_eq!(
-        (&listed["stale"], &listed["summary"]["invested"]),
-        (&json!(false), &json!("10000"))
+        (&listed["stale"], &listed["summary"]["remaining_value"]),
+        (&json!(false), &json!("9000"))
     );
+}
+
+#[test]
+fn who_only_watches_is_told_what_new_prices_bring() {
+    let (provider, address) = Provider::start();
+    let mut settings = asking(&address, "one").to_vec();
+    settings.extend([("FORECAST__INTERVAL", "100ms"), ("FORECAST__SEEN_FOR", "2s")]);
+    let node = Node::with(&settings);
+    file_sql(&node, INSERT_TOKEN);
+    let ana = Person::new(&node, "ana");
+    costs(&node, &provider, json!(3000));
+    ana.becomes("remaining_value", "9000");
+    let mut screen = Client::connect(&node, "ana");
+    screen.subscribe("dashboard:#ana");
+    // For longer than anybody is remembered she asks nothing.
+    turns(&node, 25);
+    provider.costs(json!(3300));
+    let forecast = loop {
+        let mut push = screen.push();
+        let part = push["pub"]["data"].take();
+        if part["type"] == "forecast" && part["items"][0]["summary"]["remaining_value"] != "9000" {
+            break part["items"][0].clone();
+        }
+    };
+    assert_eq!(forecast["summary"], ana.asked());
 }
 
 #[test]

@@ -28,7 +28,7 @@ use crate::{
         portfolio::token::PriceBoard,
         reading::{Reading, Which},
     },
-    ids::Channel,
+    ids::{Channel, UserId},
     platform::metrics::Metrics,
     protocol::{Payload, Publication},
     realtime::{
@@ -56,6 +56,8 @@ pub struct Sources {
     pub reading: Arc<Reading>,
     /// The last known prices.
     pub prices: Box<dyn Fn() -> Arc<PriceBoard> + Send + Sync>,
+    /// Hears with each look who watches.
+    pub watches: Box<dyn Fn(&UserId) + Send + Sync>,
     pub house: Arc<House>,
     pub namespaces: Arc<Namespaces>,
     pub metrics: Arc<Metrics>,
@@ -184,6 +186,7 @@ impl Work {
         if std::mem::replace(&mut self.version, board.version) != board.version {
             self.watched.values_mut().for_each(Watched::prices_changed);
         }
+        self.watched.values().for_each(|watched| (self.sources.watches)(&watched.user));
         // One question for all of them.
         let reading = &self.sources.reading;
         let asked = self.watched.values_mut().map(|watched| async move {

@@ -16,8 +16,8 @@ section! {
         /// computed anew. Below that nobody sees a difference, and each new price would be work for
         /// all that plan to sell. "0": each new price. At most "100".
         pub min_move: Decimal = Decimal::TENTH,
-        /// Who asked within that time comes first, and is who new prices are computed for. As long as
-        /// people leave a dashboard open and come back to it.
+        /// Who asked within that time, or watched, comes first, and is who new prices are computed for.
+        /// As long as people leave a dashboard and come back to it.
         pub seen_for: Duration = Duration::from_secs(15 * 60),
         /// How often it looks what is to be computed; a quarter of that it computes, at most. Prices are
         /// read once a second. At least 100ms.

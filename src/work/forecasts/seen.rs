@@ -1,4 +1,4 @@
-//! Who asked since somebody looked: noted by whoever answers, taken by who computes for these people.
+//! Who asked or watched since somebody looked: noted by whoever answers or tells them, taken by who computes for these people.
 
 use std::{
     collections::HashMap,
@@ -10,12 +10,12 @@ use crate::ids::UserId;
 /// People that are remembered, at most. Of more than that, some have their forecasts computed when they ask.
 pub const MOST: usize = 100_000;
 
-/// People who asked, each with whether they may have changed something.
+/// People who were there, each with whether they may have changed something.
 #[derive(Debug, Default)]
 pub struct Seen(Mutex<HashMap<UserId, bool>>);
 
 impl Seen {
-    /// Somebody was answered. To be noted after what they changed is committed: who takes the note reads what is there.
+    /// Somebody was answered or watches. To be noted after what they changed is committed: who takes the note reads what is there.
     pub fn note(&self, user: &UserId, changed: bool) {
         let mut seen = self.lock();
         if let Some(before) = seen.get_mut(user) {

@@ -158,6 +158,19 @@ fn who_only_watches_is_told_what_new_prices_bring() {
 }
 
 #[test]
+fn broken_data_of_one_person_holds_up_nobody_else() {
+    let node = Node::with(&[("PRICES__PROVIDER", "none")]);
+    file_sql(&node, INSERT_TOKEN);
+    let people = ["abe", "ana"].map(|user| Person::new(&node, user));
+    turns(&node, 2);
+    // He waits longer than she does, and always will.
+    let holding = "update holdings set quantity = 'many' where owner = 'abe'";
+    file_sql(&node, &format!("{holding}; update forecasts set stale = true where owner = 'abe'"));
+    people[1].buy("4", "14000");
+    people[1].becomes("invested", "24000");
+}
+
+#[test]
 fn what_was_written_through_one_node_is_right_on_all() {
     let server = Postgres::start(&[]).expect("a PostgreSQL server");
     let url = server.url("postgres");

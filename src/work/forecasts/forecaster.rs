@@ -44,6 +44,9 @@ const SHARE: u32 = 4;
 /// After a turn that the database did not take part in.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
+/// Somebody whose step failed, though they were alone in it, is left out for so long.
+const ASIDE: Duration = Duration::from_secs(60);
+
 /// It hears of its own turns only.
 const MAILBOX: usize = 4;
 
@@ -148,11 +151,10 @@ impl Work {
         }
         let stale = self.store.stale_people(LOOK).await?;
         let perhaps_more = stale.len() >= LOOK;
-        let mut line = memory.people.line(stale, perhaps_more);
+        let mut line = memory.people.line(stale, perhaps_more, started);
         // Nodes that do the same people do them in another order.
         line.others.shuffle(&mut rand::rng());
-        let left = self.walk(memory, &board, line, started).await;
-        let left = left.inspect_err(|_| memory.stride.shorten())?;
+        let left = self.walk(memory, &board, line, started).await?;
         self.metrics.forecasts_due.set(i64::try_from(left).unwrap_or(i64::MAX));
         Ok(())
     }
@@ -172,7 +174,13 @@ impl Work {
             let mut is_owed = true;
             while !people.is_empty() && (is_owed || started.elapsed() < budget) {
                 let (next, rest) = people.split_at(memory.stride.people().min(people.len()));
-                self.step(memory, board, next).await?;
+                if let Err(why) = self.step(memory, board, next).await {
+                    // One of them may be the reason: whoever it is, half of them is tried until they are alone.
+                    memory.stride.failed(next.len());
+                    let [alone] = next else { continue };
+                    memory.people.set_aside(alone, Instant::now() + ASIDE);
+                    return Err(why);
+                }
                 (people, left, is_owed) = (rest, left - next.len(), false);
             }
         }

@@ -30,6 +30,8 @@ pub struct People {
     most: usize,
     /// Whom nobody saw here, and who had a stale forecast when it was looked last.
     waiting: HashSet<UserId>,
+    /// Who is left out, and until when.
+    aside: HashMap<UserId, Instant>,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,7 @@ impl Line {
 
 impl People {
     pub fn new(most: usize) -> Self {
-        Self { known: HashMap::new(), most, waiting: HashSet::new() }
+        Self { known: HashMap::new(), most, waiting: HashSet::new(), aside: HashMap::new() }
     }
 
     /// Takes down who asked, each with whether they may have changed something, and forgets who was not seen for so long.
@@ -96,9 +98,12 @@ impl People {
     /// First who was seen: of them who changed something, before those of whom only a price moved; each time who waits
     /// longest. Others have to be in two looks, unless there are too many for one: most of them were seen by another
     /// node, which has done it by then.
-    pub fn line(&mut self, stale: Vec<UserId>, perhaps_more: bool) -> Line {
-        let stale: HashSet<UserId> = stale.into_iter().collect();
-        let due = self.known.iter().filter_map(|(user, known)| {
+    pub fn line(&mut self, stale: Vec<UserId>, perhaps_more: bool, now: Instant) -> Line {
+        self.aside.retain(|_, until| *until > now);
+        let is_in = |user: &UserId| !self.aside.contains_key(user);
+        let stale: HashSet<UserId> = stale.into_iter().filter(is_in).collect();
+        let known = self.known.iter().filter(|(user, _)| is_in(user));
+        let due = known.filter_map(|(user, known)| {
             let changed = known.changed || stale.contains(user);
             let at = known.computed.as_ref().map(|(at, _)| *at);
             (changed || known.moved || at.is_none()).then_some((!changed, at, user))
@@ -112,6 +117,11 @@ impl People {
         let others = unseen.iter().filter(ripe).cloned().collect();
         self.waiting = unseen;
         Line { seen, others }
+    }
+
+    /// Leaves somebody out until then: theirs can't be read or kept, and nobody else is to wait for that.
+    pub fn set_aside(&mut self, user: &UserId, until: Instant) {
+        self.aside.insert(user.clone(), until);
     }
 
     /// Somebody's forecasts are computed, at these prices.
@@ -184,7 +194,7 @@ mod tests {
         }
 
         fn line(&mut self, stale: &[&str]) -> Line {
-            let mut line = self.people.line(users(stale), false);
+            let mut line = self.people.line(users(stale), false, self.now);
             line.others.sort_unstable();
             line
         }
@@ -262,6 +272,22 @@ mod tests {
     }
 
     #[test]
+    fn who_is_left_out_is_in_line_again_after_a_while() {
+        let mut it = Scene::new(9);
+        it.see(0, "ana", true);
+        it.line(&["bo"]);
+        for name in ["ana", "bo"] {
+            it.people.set_aside(&user(name), it.start + Duration::from_secs(2));
+        }
+        it.see(1, "cem", true);
+        assert_eq!(it.line(&["ana", "bo"]), Line { seen: users(&["cem"]), others: vec![] });
+        it.see(2, "cem", true);
+        it.line(&["ana", "bo"]);
+        let line = it.line(&["ana", "bo"]);
+        assert_eq!(line, Line { seen: users(&["ana", "cem"]), others: users(&["bo"]) });
+    }
+
+    #[test]
     fn whom_another_node_saw_is_left_to_it_for_a_look() {
         let mut it = Scene::new(9);
         it.see(0, "ana", false);
@@ -271,7 +297,7 @@ mod tests {
         assert_eq!((second.others, second.seen), (users(&["bo"]), users(&["ana"])));
         it.people.computed(&user("bo"), vec![], it.now);
         assert_eq!(it.line(&["bo", "dag"]).others, users(&["dag"]), "bo is stale once more");
-        let all = it.people.line(users(&["eve"]), true);
+        let all = it.people.line(users(&["eve"]), true, it.now);
         assert_eq!(all.others, users(&["eve"]), "there are too many to be choosy");
     }
 }

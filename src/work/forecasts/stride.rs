@@ -32,15 +32,15 @@ impl Stride {
     /// A step with so many people took so long.
     pub fn took(&mut self, people: usize, time: Duration) {
         if time > STEP {
-            self.shorten();
+            self.0 = (self.0 / 2).max(1);
         } else if people >= self.0 && time < STEP / 2 {
             self.0 = (self.0 * 2).min(MOST);
         }
     }
 
-    /// A step did not come to its end: it may have been too long.
-    pub fn shorten(&mut self) {
-        self.0 = (self.0 / 2).max(1);
+    /// A step with so many people did not come to its end: it may have been too long, or one of them is the reason.
+    pub fn failed(&mut self, people: usize) {
+        self.0 = (people / 2).max(1);
     }
 }
 
@@ -62,9 +62,18 @@ mod tests {
         stride.took(MOST / 2, STEP);
         assert_eq!(stride.people(), MOST / 2, "neither");
         for _ in 0..9 {
-            stride.shorten();
+            stride.took(stride.people(), STEP * 2);
         }
         assert_eq!(stride.people(), 1, "somebody who owns much is alone in it");
+    }
+
+    #[test]
+    fn a_step_that_failed_is_tried_with_half_of_its_people() {
+        let mut stride = Stride::default();
+        for (failed, next) in [(5, 2), (2, 1), (1, 1)] {
+            stride.failed(failed);
+            assert_eq!(stride.people(), next);
+        }
     }
 
     #[test]

@@ -156,7 +156,7 @@ impl Parts {
         };
         let retention = namespaces.retention_of();
         let Stores { journal: kept, bars, portfolios, alongside } =
-            journals::open(&settings, retention.clone())?;
+            journals::open(&settings, retention.clone(), &metrics)?;
         let thread = Arbiter::new();
         let in_memory = Arc::new(MemoryJournal::new(retention));
         let durable = JournalHandle::start(kept, &thread.handle(), journals::observer(&metrics));

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use super::Failed;
 use crate::{
-    domain::{self, store::Store},
+    domain::{
+        self,
+        store::{Replica, Store},
+    },
     platform::{
         database::{Database, OpenError},
         metrics::Metrics,
@@ -33,7 +36,11 @@ pub(super) struct Stores {
 }
 
 /// The journal of durable channels, and what lies beside it: in PostgreSQL if there is one, else in a file.
-pub(super) fn open(settings: &Settings, retention: RetentionOf) -> Result<Stores, Failed> {
+pub(super) fn open(
+    settings: &Settings,
+    retention: RetentionOf,
+    metrics: &Arc<Metrics>,
+) -> Result<Stores, Failed> {
     let Some(options) = settings.postgres.options() else {
         let because = |why: OpenError| Failed::because(why.to_string());
         let database = Arc::new(Database::open(&settings.journal_path()).map_err(because)?);
@@ -59,13 +66,27 @@ pub(super) fn open(settings: &Settings, retention: RetentionOf) -> Result<Stores
     let bars = PostgresBars::new(options.clone()).map_err(failed)?;
     let most = settings.postgres.portfolio_connections;
     let connections = domain::store::Connections { most, wait: settings.postgres.pool_timeout };
-    let portfolios = Store::postgres(options, connections).map_err(failed)?;
+    let mut portfolios = Store::postgres(options, connections).map_err(failed)?;
+    if let Some(replica) = replica(settings, metrics)? {
+        portfolios = portfolios.read_from(replica);
+    }
     Ok(Stores {
         journal: Arc::new(journal),
         bars: Arc::new(bars),
         portfolios: Arc::new(portfolios),
         alongside: None,
     })
+}
+
+/// Who takes reads of people's data off PostgreSQL. It need not be there yet.
+fn replica(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Option<Replica>, Failed> {
+    let set = &settings.database;
+    let Some(options) = set.options(settings.postgres.connect_timeout) else { return Ok(None) };
+    let bad = |bad| Failed::because(format!("database.replica_url: expected {bad}"));
+    let (most, deadline) = (set.replica_connections, set.replica_deadline);
+    Replica::new(options.map_err(bad)?, most, deadline, metrics.clone())
+        .map(Some)
+        .map_err(|why| Failed::because(why.to_string()))
 }
 
 /// Lets the metrics see how the journal does.

@@ -24,6 +24,8 @@ pub struct Options {
     pub connect: Duration,
     /// A statement has an answer after this time, or is given up by the server.
     pub statement: Duration,
+    /// Whether nothing is written there: a standby will do.
+    read_only: bool,
 }
 
 /// A statement waits no longer for the locks of others: less than a publisher waits.
@@ -67,7 +69,12 @@ impl Options {
         if config.get_application_name().is_none() {
             config.application_name("fanfare");
         }
-        Ok(Self { config, connect, statement })
+        Ok(Self { config, connect, statement, read_only: false })
+    }
+
+    /// The same for who only reads: it need not keep what it acknowledges, and a standby will do.
+    pub fn read_only(self) -> Self {
+        Self { read_only: true, ..self }
     }
 
     /// How long a node waits for the answer to a statement.

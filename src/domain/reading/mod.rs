@@ -147,9 +147,9 @@ impl Reading {
             state = Present { generation: newest, computed: computed.unwrap_or(0) };
         }
         // They write faster than we look: all at once, then.
-        let parts = wanted.iter().map(|which| self.asked(*which, state).part).collect();
+        let asked = wanted.iter().map(|which| self.asked(*which, state)).collect();
         let now = (crate::platform::cache::system_clock())();
-        let loaded = (self.loader(user))(parts).await?;
+        let loaded = (self.loader(user))(asked).await?;
         Ok(View::of(loaded.into_iter().map(|loaded| Entry::loaded(loaded, now)).collect()))
     }
 
@@ -170,29 +170,38 @@ impl Reading {
     /// Reads parts from the store, all of one snapshot.
     fn loader(&self, user: &UserId) -> Load<Kept, Refusal> {
         let (store, user) = (self.store.clone(), user.clone());
-        Arc::new(move |parts| {
+        Arc::new(move |asked| {
             let (store, user) = (store.clone(), user.clone());
             Box::pin(async move {
                 let wanted: Vec<Which> =
-                    parts.iter().filter_map(|part| Which::named(part.name)).collect();
+                    asked.iter().filter_map(|asked| Which::named(asked.part.name)).collect();
                 let wanted = Wanted {
                     portfolios: wanted.contains(&Which::Portfolios),
                     holdings: wanted.contains(&Which::Holdings),
                     strategies: wanted.contains(&Which::Strategies),
                     forecasts: wanted.contains(&Which::Forecasts),
                 };
-                let stored = store.parts(&user, wanted).await?;
+                let stored = store.parts_in(&user, wanted, told(&asked)).await?;
                 let present =
                     Present { generation: stored.generation, computed: stored.value.computed };
                 let mut read = stored.value;
-                let loaded = |part: Part| {
+                let loaded = |Asked { part, .. }| {
                     let which = Which::named(part.name)?;
                     let value = take(&mut read, which)?;
                     Some(Loaded { part, version: which.version(present), value })
                 };
-                Ok(parts.into_iter().filter_map(loaded).collect())
+                Ok(asked.into_iter().filter_map(loaded).collect())
             })
         })
+    }
+}
+
+/// The latest state that is asked for.
+fn told(asked: &[Asked]) -> Present {
+    let versions = || asked.iter().map(|asked| asked.version);
+    Present {
+        generation: versions().map(|version| version.generation).max().unwrap_or(0),
+        computed: versions().map(|version| version.computed).max().unwrap_or(0),
     }
 }
 

@@ -8,7 +8,10 @@ use diesel::{
 };
 
 use super::{
-    Answer, Kind, Listed, Page, Store, forecasts, holdings, portfolios, query::Query, strategies,
+    Answer, Kind, Listed, Page, Store, forecasts, holdings, portfolios,
+    query::Query,
+    session::{Fault, Session},
+    strategies,
     transact::Purpose,
 };
 use crate::{
@@ -71,38 +74,28 @@ impl Store {
     pub async fn parts(&self, user: &UserId, wanted: Wanted) -> Answer<Parts> {
         let owner = user.clone();
         self.read(user, move |session| {
-            Box::pin(async move {
-                let mut parts = Parts::default();
-                if wanted.portfolios {
-                    let all = Page::first(portfolios::MOST);
-                    parts.portfolios = Some(portfolios::list(session, &owner, all).await?);
-                }
-                if wanted.holdings {
-                    parts.holdings = Some(holdings::of_owner(session, &owner).await?);
-                }
-                if wanted.strategies {
-                    let first = Page::first(MOST);
-                    parts.strategies = Some(strategies::list(session, &owner, first).await?);
-                }
-                if wanted.forecasts {
-                    let present = Query::new(PRESENT).list([&owner]).and(")");
-                    let row: Option<Row> = session.row(present).await?;
-                    parts.computed = row.map_or(0, |row| row.computed);
-                    let first = Page::first(MOST);
-                    parts.forecasts = Some(forecasts::list(session, &owner, first).await?);
-                }
-                Ok(parts)
-            })
+            Box::pin(async move { parts(session, &owner, wanted).await })
         })
         .await
     }
 
     /// The present state of a person's data if that is known without asking the database: on a node alone on its file.
     pub fn remembered(&self, user: &UserId) -> Option<Present> {
-        match &self.0 {
+        match &self.kind {
             Kind::Sqlite(sqlite) => sqlite.remembered.get(user),
             Kind::Postgres(_) => None,
         }
+    }
+
+    /// The same in the state that the primary told, or in a later one: of the replica, if there is one that has this very
+    /// state and says so in time, else of the primary.
+    pub async fn parts_in(&self, user: &UserId, wanted: Wanted, told: Present) -> Answer<Parts> {
+        if let Some(replica) = &self.replica
+            && let Some(parts) = replica.parts(user, wanted, told).await
+        {
+            return Ok(parts);
+        }
+        self.parts(user, wanted).await
     }
 
     /// The present states of these persons' data; who never wrote is left out. One query for [`TOGETHER`] of them.
@@ -111,7 +104,7 @@ impl Store {
         users: Vec<UserId>,
     ) -> Result<HashMap<UserId, Present>, Refusal> {
         let mut all = HashMap::with_capacity(users.len());
-        let remembered = match &self.0 {
+        let remembered = match &self.kind {
             Kind::Sqlite(sqlite) => Some((&sqlite.remembered, sqlite.remembered.ask())),
             Kind::Postgres(_) => None,
         };
@@ -130,4 +123,48 @@ impl Store {
         }
         Ok(all)
     }
+}
+
+async fn parts(session: &mut Session, owner: &UserId, wanted: Wanted) -> Result<Parts, Fault> {
+    let mut parts = Parts::default();
+    if wanted.portfolios {
+        let all = Page::first(portfolios::MOST);
+        parts.portfolios = Some(portfolios::list(session, owner, all).await?);
+    }
+    if wanted.holdings {
+        parts.holdings = Some(holdings::of_owner(session, owner).await?);
+    }
+    if wanted.strategies {
+        let first = Page::first(MOST);
+        parts.strategies = Some(strategies::list(session, owner, first).await?);
+    }
+    if wanted.forecasts {
+        parts.computed = present(session, owner).await?.computed;
+        let first = Page::first(MOST);
+        parts.forecasts = Some(forecasts::list(session, owner, first).await?);
+    }
+    Ok(parts)
+}
+
+/// Parts, if this very state is what the snapshot shows. An older one lacks something; a later one may be of a server that
+/// went another way than the primary.
+pub(super) async fn parts_of(
+    session: &mut Session,
+    owner: &UserId,
+    wanted: Wanted,
+    told: Present,
+) -> Result<Option<Parts>, Fault> {
+    let shown = present(session, owner).await?;
+    let is_it = shown.generation == told.generation
+        && (!wanted.forecasts || shown.computed == told.computed);
+    match is_it {
+        true => parts(session, owner, wanted).await.map(Some),
+        false => Ok(None),
+    }
+}
+
+async fn present(session: &mut Session, owner: &UserId) -> Result<Present, Fault> {
+    let row: Option<Row> = session.row(Query::new(PRESENT).list([owner]).and(")")).await?;
+    let known = |Row { generation, computed, .. }| Present { generation, computed };
+    Ok(row.map(known).unwrap_or_default())
 }

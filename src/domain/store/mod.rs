@@ -37,6 +37,7 @@ mod postgres;
 mod pricing;
 mod query;
 mod remembered;
+mod replica;
 mod session;
 mod sqlite;
 mod steps;
@@ -56,6 +57,7 @@ pub use outbox::{Open, Outbox, Told};
 pub use page::Page;
 pub use postgres::Connections;
 pub use pricing::{Fence, Observed, WantedPrice};
+pub use replica::Replica;
 pub use strategies::Listed;
 pub use tokens::NewToken;
 pub use transact::Stored;
@@ -69,7 +71,11 @@ pub type Answer<T> = Result<Stored<T>, Refusal>;
 
 /// Where everything is kept. Any thread of a tokio runtime may ask; what was begun is brought to its end, also if
 /// nobody waits for it. Dropping it waits for what is under way.
-pub struct Store(Kind);
+pub struct Store {
+    kind: Kind,
+    /// Asked before the primary for what it may know as well.
+    replica: Option<Replica>,
+}
 
 enum Kind {
     Sqlite(sqlite::Sqlite),
@@ -79,13 +85,22 @@ enum Kind {
 impl Store {
     /// In a file that others share.
     pub fn sqlite(database: Arc<Database>) -> Result<Self, OpenError> {
-        sqlite::Sqlite::start(database).map(|sqlite| Self(Kind::Sqlite(sqlite)))
+        sqlite::Sqlite::start(database).map(|sqlite| Self::of(Kind::Sqlite(sqlite)))
     }
 
     /// In a database that other nodes share. Blocks until its tables are there.
     pub fn postgres(options: Options, connections: Connections) -> Result<Self, ConnectError> {
         let postgres = postgres::Postgres::open(options, connections)?;
-        Ok(Self(Kind::Postgres(postgres)))
+        Ok(Self::of(Kind::Postgres(postgres)))
+    }
+
+    fn of(kind: Kind) -> Self {
+        Self { kind, replica: None }
+    }
+
+    /// The same with a server that follows this one, to take reads off it.
+    pub fn read_from(self, replica: Replica) -> Self {
+        Self { replica: Some(replica), ..self }
     }
 
     async fn run<T: Send + 'static>(
@@ -95,7 +110,7 @@ impl Store {
         work: impl for<'a> FnOnce(&'a mut Session) -> BoxFuture<'a, Result<T, Fault>> + Send + 'static,
     ) -> Answer<T> {
         let user = user.cloned();
-        match &self.0 {
+        match &self.kind {
             Kind::Sqlite(sqlite) => sqlite.run(purpose, user, Box::new(work)).await,
             Kind::Postgres(postgres) => postgres.run(purpose, user, Box::new(work)).await,
         }

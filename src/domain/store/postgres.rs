@@ -52,6 +52,8 @@ impl managed::Manager for Manager {
 /// The connections and their thread.
 pub(super) struct Postgres {
     pool: Arc<managed::Pool<Manager>>,
+    /// A transaction is over by then, or is given up with its connection.
+    deadline: Duration,
     /// Last: its thread ends when nothing is left to do.
     engine: Engine,
 }
@@ -59,18 +61,36 @@ pub(super) struct Postgres {
 impl Postgres {
     /// Blocks until the tables are there.
     pub fn open(options: Options, connections: Connections) -> Result<Self, ConnectError> {
-        let failed = |why: String| ConnectError::Unreachable(why);
-        let engine = Engine::start("store-postgres").map_err(|why| failed(why.to_string()))?;
+        let engine = Engine::start("store-postgres").map_err(unreachable)?;
         let first = options.clone();
         let migrated = engine.block_on(async move { migrate(&first).await });
-        migrated.unwrap_or_else(|| Err(failed("the first connection fell".into())))?;
+        migrated.unwrap_or_else(|| Err(unreachable("the first connection fell")))?;
+        Self::on(engine, options, connections, DEADLINE)
+    }
+
+    /// A server that is only read from, and need not be there yet. An answer takes up to `deadline`.
+    pub fn to_read(
+        options: Options,
+        connections: Connections,
+        deadline: Duration,
+    ) -> Result<Self, ConnectError> {
+        let engine = Engine::start("store-replica").map_err(unreachable)?;
+        Self::on(engine, options.read_only(), connections, deadline)
+    }
+
+    fn on(
+        engine: Engine,
+        options: Options,
+        connections: Connections,
+        deadline: Duration,
+    ) -> Result<Self, ConnectError> {
         let timeouts = Timeouts { wait: Some(connections.wait), ..Timeouts::new() };
         let pool = managed::Pool::builder(Manager(options))
             .config(PoolConfig { timeouts, ..PoolConfig::new(connections.most) })
             .runtime(Runtime::Tokio1)
             .build()
-            .map_err(|why| failed(why.to_string()))?;
-        Ok(Self { pool: Arc::new(pool), engine })
+            .map_err(unreachable)?;
+        Ok(Self { pool: Arc::new(pool), deadline, engine })
     }
 
     /// Runs a transaction to its end, also if nobody waits for that.
@@ -80,12 +100,12 @@ impl Postgres {
         user: Option<UserId>,
         work: Work<T>,
     ) -> Result<Stored<T>, Refusal> {
-        let pool = self.pool.clone();
+        let (pool, deadline) = (self.pool.clone(), self.deadline);
         let done = self.engine.run(async move {
             let link = get(&pool).await.map_err(Refusal::Unavailable)?;
             let mut session = Session::Postgres(Box::new(link));
             let done =
-                timeout(DEADLINE, transact(&mut session, purpose, user.as_ref(), work)).await;
+                timeout(deadline, transact(&mut session, purpose, user.as_ref(), work)).await;
             let late = "it did not come to its end in time";
             let done = done.unwrap_or_else(|_| Err(Ended::unheard(purpose, late)));
             if matches!(done, Err(Ended::Broken(_) | Ended::Unknown(_))) {
@@ -96,6 +116,10 @@ impl Postgres {
         let fell = || Err(Ended::unheard(purpose, "it fell").into());
         done.await.unwrap_or_else(fell)
     }
+}
+
+fn unreachable(why: impl ToString) -> ConnectError {
+    ConnectError::Unreachable(why.to_string())
 }
 
 async fn get(pool: &managed::Pool<Manager>) -> Result<Object<Manager>, String> {

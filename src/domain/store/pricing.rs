@@ -84,7 +84,7 @@ or exists (select 1 from strategies where strategies.token = tokens.id) order by
 impl Store {
     /// Whether other nodes may use the same database.
     pub fn is_shared(&self) -> bool {
-        matches!(self.0, Kind::Postgres(_))
+        matches!(self.kind, Kind::Postgres(_))
     }
 
     /// Takes the lease on prices, or keeps it, for a `time` by the clock of the database. None while another has it.

@@ -282,8 +282,7 @@ where
     /// Loads what is missing; filed under the versions that came with it.
     async fn load(&self) -> Result<Vec<Entry<V>>, E> {
         let now = (self.inner.clock)();
-        let parts = self.missing.iter().map(|asked| asked.part).collect();
-        let loaded = (self.load)(parts).await;
+        let loaded = (self.load)(self.missing.clone()).await;
         let outcome = if loaded.is_ok() { "done" } else { "failed" };
         self.inner.metrics.cache_loads_total.of(outcome).inc();
         let file = |loaded: Loaded<V>| Entry {

@@ -108,9 +108,10 @@ pub trait Value: Sized + Send + Sync + 'static {
     fn weight(&self) -> usize;
 }
 
-/// Reads parts of one owner's data from one snapshot. Called on the cache's own thread; must not block.
+/// Reads what is asked for of one owner's data from one snapshot: each part in the state that is asked for or in a later
+/// one. Called on the cache's own thread; must not block.
 pub type Load<V, E> =
-    Arc<dyn Fn(Vec<Part>) -> BoxFuture<'static, Result<Vec<Loaded<V>>, E>> + Send + Sync>;
+    Arc<dyn Fn(Vec<Asked>) -> BoxFuture<'static, Result<Vec<Loaded<V>>, E>> + Send + Sync>;
 
 /// Nobody came back with an answer: a loader fell or took too long, or too many wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

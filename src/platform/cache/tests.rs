@@ -101,7 +101,7 @@ impl Source {
 
     fn load<const FORMAT: u32>(self: &Arc<Self>) -> Load<Text<FORMAT>, Failed> {
         let source = self.clone();
-        Arc::new(move |parts| {
+        Arc::new(move |asked| {
             let source = source.clone();
             Box::pin(async move {
                 source.reads.fetch_add(1, SeqCst);
@@ -112,8 +112,8 @@ impl Source {
                 }
                 let version = source.present();
                 let value = |part: &Part| Text(format!("{} of {}", part.name, version.generation));
-                let loaded = |part: Part| Loaded { value: value(&part), part, version };
-                Ok(parts.into_iter().map(loaded).collect())
+                let loaded = |Asked { part, .. }| Loaded { value: value(&part), part, version };
+                Ok(asked.into_iter().map(loaded).collect())
             })
         })
     }

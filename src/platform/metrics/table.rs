@@ -198,6 +198,8 @@ metrics! {
     cache_memory_bytes: Gauge, "What the memory level of the cache holds.";
     cache_page_bytes: Gauge, "What the level of whole answers holds.";
     cache_generations_asked: Histogram(COUNTS), "Persons in one question to the database for their present generations.";
+    replica_reads_total: Counters(Label::Fixed("from", &["replica", "primary_behind", "primary_failed"])),
+        "Reads of parts of a person's data with `database.replica_url`: the replica's, or the primary's since the replica showed another state, or since it did not answer or was left alone after that.";
     cache_outage_total: Counter, "Answers of the last that was known, since the database did not say what is right.";
     forecasts_computed_total: Counters(Label::Fixed("outcome", &["kept", "unchanged", "overtaken"])),
         "Forecasts computed before anybody asked: kept, or what was kept already, or their person changed something meanwhile.";

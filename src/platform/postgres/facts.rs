@@ -44,15 +44,7 @@ impl Facts {
         if self.standby {
             return Err(ConnectError::Unreachable("it is a standby; the primary is needed".into()));
         }
-        let unfit = |setting, expected, found: &str| {
-            Err(ConnectError::Unfit { setting, expected, found: found.to_owned() })
-        };
-        if self.version < OLDEST {
-            return unfit("server_version", "14 or later", &(self.version / 10_000).to_string());
-        }
-        if self.encoding != "UTF8" {
-            return unfit("server_encoding", "UTF8", &self.encoding);
-        }
+        self.check_read()?;
         if self.fsync != "on" {
             return unfit("fsync", "on", &self.fsync);
         }
@@ -65,6 +57,21 @@ impl Facts {
         }
         Ok(())
     }
+
+    /// Whether what is read on this connection can be understood.
+    pub fn check_read(&self) -> Result<(), ConnectError> {
+        if self.version < OLDEST {
+            return unfit("server_version", "14 or later", &(self.version / 10_000).to_string());
+        }
+        if self.encoding != "UTF8" {
+            return unfit("server_encoding", "UTF8", &self.encoding);
+        }
+        Ok(())
+    }
+}
+
+fn unfit(setting: &'static str, expected: &'static str, found: &str) -> Result<(), ConnectError> {
+    Err(ConnectError::Unfit { setting, expected, found: found.to_owned() })
 }
 
 #[cfg(test)]
@@ -105,5 +112,7 @@ mod tests {
     fn a_standby_is_no_place_to_write_but_may_become_one() {
         let standby = Facts { standby: true, timeline: String::new(), ..good() };
         assert!(matches!(standby.check(), Err(ConnectError::Unreachable(_))));
+        assert_eq!(standby.check_read(), Ok(()), "it can be read");
+        assert!(Facts { encoding: "LATIN1".into(), ..standby }.check_read().is_err());
     }
 }

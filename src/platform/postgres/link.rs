@@ -22,7 +22,7 @@ use tokio_postgres::{
 
 use super::{ConnectError, Options, facts};
 
-/// A connection whose commits stay. Belongs to the runtime that it was opened on.
+/// A connection whose commits stay, unless it was opened only to read. Belongs to the runtime that it was opened on.
 pub struct Link {
     connection: AsyncPgConnection,
     /// Identifies the server for ever.
@@ -34,7 +34,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// Opens a connection to a primary that keeps what it acknowledges.
+    /// Opens a connection to a primary that keeps what it acknowledges; only to read, to any server that speaks as it does.
     pub async fn open(options: &Options) -> Result<Self, ConnectError> {
         let opening = timeout(options.connect, Self::connect(options));
         let mut link =
@@ -43,7 +43,10 @@ impl Link {
         let facts = asked
             .map_err(|_| late("it did not say what it is in time"))?
             .map_err(|why| ConnectError::Unreachable(why.to_string()))?;
-        facts.check()?;
+        match options.read_only {
+            true => facts.check_read()?,
+            false => facts.check()?,
+        }
         (link.system, link.timeline) = (facts.system, facts.timeline);
         Ok(link)
     }

@@ -7,6 +7,7 @@ mod cache;
 mod channel;
 mod client;
 mod cluster;
+mod database;
 mod forecast;
 mod http;
 mod journal;
@@ -30,6 +31,7 @@ pub use cache::CacheLevels;
 pub use channel::{Channels, DataFormat, NamedNamespace, Namespace, RecoveryMode};
 pub use client::{Client, PersonalChannel};
 pub use cluster::Cluster;
+pub use database::ReadReplica;
 pub use forecast::Forecasting;
 pub use http::{HttpApi, HttpServer, Operator, WebSocket};
 pub use journal::Journal;
@@ -71,6 +73,8 @@ section! {
         pub journal: Journal = Journal::default(),
         /// Where several nodes keep them together.
         pub postgres: Postgres = Postgres::default(),
+        /// Who takes reads of people's data off it.
+        pub database: ReadReplica = ReadReplica::default(),
         /// How nodes hear each other.
         pub redis: Redis = Redis::default(),
         /// What of people's data is kept closer than the database.
@@ -167,6 +171,11 @@ fn check_together(settings: &Settings, wrong: &mut Wrong) {
         settings.redis.url.is_empty() || lacking.is_empty(),
         "redis.url",
         format!("nothing, or beside it {}: each node generates others", lacking.join(" and ")),
+    );
+    wrong.unless(
+        settings.database.replica_url.is_empty() || !settings.postgres.url.is_empty(),
+        "database.replica_url",
+        "nothing, or beside it postgres.url: a file has nobody that follows it",
     );
     // Each node would keep a journal of its own, and never hear what stands in those of others.
     let durable = settings.channel.durable_namespaces();

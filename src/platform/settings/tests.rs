@@ -190,6 +190,17 @@ fn what_does_not_fit_together_is_told_with_both_names() {
             "client.subscribe_to_user_personal_channel.personal_channel_namespace: expected the name",
         ),
         ("FANFARE_WEBSOCKET__MESSAGE_SIZE_LIMIT", "10", "websocket.message_size_limit: expected"),
+        (
+            "FANFARE_DATABASE__REPLICA_URL",
+            "postgres://fanfare:hunter2@standby/fanfare",
+            "database.replica_url: expected nothing, or beside it postgres.url: a file has nobody",
+        ),
+        (
+            "FANFARE_DATABASE__REPLICA_URL",
+            "standby",
+            "database.replica_url: expected an address like postgres://USER:PASSWORD@HOST:5432/DATABASE, or",
+        ),
+        ("FANFARE_DATABASE__REPLICA_DEADLINE", "2s", "database.replica_deadline: expected more"),
         ("FANFARE_OPERATOR__PORT", "8000", "operator.port: expected another port"),
         ("FANFARE_CHANNEL__MAX_LENGTH", "256", "channel.max_length: expected from 1 to 255"),
         ("FANFARE_CHANNEL__USER_BOUNDARY", ":", "channel.user_boundary: expected another"),
@@ -231,6 +242,7 @@ fn what_does_not_fit_together_is_told_with_both_names() {
     ] {
         let message = complaint(&[(variable, text)]);
         assert!(message.lines().any(|line| line.starts_with(expected)), "{variable}: {message}");
+        assert!(!message.contains("hunter2"), "{message}");
     }
 }
 
@@ -305,6 +317,7 @@ fn every_setting_is_read_by_something() {
         ("keys", "all_keys"),
         ("path", "journal_path"),
         ("url", "options"),
+        ("replica_url", "options"),
         ("connect_timeout", "options"),
         ("statement_timeout", "options"),
         ("answer_timeout", "options"),

@@ -1,4 +1,5 @@
-//! The cache among nodes: what one node was told, the other one shows at once, whatever Redis does.
+//! The cache among nodes: what one node was told, the other one shows at once, whatever Redis does. (`replica.rs`: whatever
+//! the replica does.)
 
 use std::{
     sync::{
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{
     metrics::series,
-    support::{Answer, Cluster, DEADLINE, Node, Relay, request, sign, sql, until},
+    support::{Answer, Cluster, DEADLINE, Node, Relay, request, sign, until},
 };
 
 /// Writes of a test. By hand, more of them: `FANFARE_TEST_WRITES=10000`.
@@ -52,7 +53,7 @@ pub fn counted(nodes: &[Node], name: &str) -> f64 {
 }
 
 /// Writes at one node and reads at the other, so many times; each time changes hands.
-fn write_here_read_there(nodes: &[Node], user: &str, times: usize) {
+pub fn write_here_read_there(nodes: &[Node], user: &str, times: usize) {
     let ana = token(user);
     let put = format!(
         "PUT /v1/portfolios/{}",
@@ -68,7 +69,7 @@ fn write_here_read_there(nodes: &[Node], user: &str, times: usize) {
 }
 
 /// The same by three people while something happens again and again.
-fn while_it_goes_on(nodes: &[Node], mut trouble: impl FnMut() + Send) {
+pub fn while_it_goes_on(nodes: &[Node], mut trouble: impl FnMut() + Send) {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -165,103 +166,4 @@ fn a_thousand_who_ask_two_nodes_for_one_cold_dashboard_are_one_load() {
     made(&nodes[1], &ana, "portfolios", &json!({ "name": "other" }));
     assert_eq!(shown(&nodes[0], &ana).len(), 2);
     assert_eq!(loads() - before, 2.0, "another state is loaded");
-}
-
-/// An answer without when its parts were read, which each node does for itself.
-fn comparable(mut answer: Value) -> Value {
-    fn strip(value: &mut Value) {
-        match value {
-            Value::Object(fields) => {
-                for name in ["as_of", "age_seconds"] {
-                    fields.remove(name);
-                }
-                fields.values_mut().for_each(strip);
-            }
-            Value::Array(all) => all.iter_mut().for_each(strip),
-            _ => {}
-        }
-    }
-    strip(&mut answer);
-    answer
-}
-
-const TOKENS: &str = "insert into tokens (id, symbol, name, symbol_key, name_key, provider_id) values \
-    ('019b0000-0000-7000-8000-000000000001', 'BTC', 'Bitcoin', 'btc', 'bitcoin', 1), \
-    ('019b0000-0000-7000-8000-000000000002', 'ETH', 'Ether', 'eth', 'ether', 1027)";
-
-/// Gives a person something of all that there is. Returns what they look at.
-fn furnish(node: &Node, ana: &str) -> Vec<String> {
-    let (btc, eth) =
-        ("019b0000-0000-7000-8000-000000000001", "019b0000-0000-7000-8000-000000000002");
-    let mut looks: Vec<String> = ["dashboard", "portfolios", "holdings", "strategies", "forecasts"]
-        .map(|list| format!("GET /v1/{list}"))
-        .into();
-    for name in ["one", "two"] {
-        let portfolio = made(node, ana, "portfolios", &json!({ "name": name }));
-        let entry = |token, quantity| {
-            json!({ "token_id": token, "kind": "buy", "quantity": quantity, "amount": "1000",
-                "occurred_at": "2026-01-01T00:00:00Z" })
-        };
-        let entries = json!([entry(btc, "2"), entry(eth, "40.5")]);
-        let add = format!("POST /v1/portfolios/{portfolio}/transactions");
-        let added = ask(node, ana, &add, &entries);
-        assert_eq!(added.status, 201, "{added:?}");
-        let strategy = json!({ "token_id": btc, "name": name, "base_quantity": "2", "reference_price": "500",
-            "steps": [{ "target_kind": "percentage", "target_value": "50", "sell_percent": "25" }] });
-        let strategy = made(node, ana, "strategies", &strategy);
-        let forecast =
-            json!({ "portfolio_id": portfolio, "name": name, "applied": { btc: strategy } });
-        made(node, ana, "forecasts", &forecast);
-        looks.push(format!("GET /v1/portfolios/{portfolio}"));
-        looks.push(format!("GET /v1/portfolios/{portfolio}/holdings?limit=1"));
-    }
-    looks
-}
-
-#[test]
-fn each_level_that_is_off_changes_nothing() {
-    let postgres = Postgres::start(&[]).expect("a PostgreSQL server");
-    let redis = Redis::start(&[]).expect("a Redis server");
-    let (database, bridge) = (postgres.url("postgres"), redis.url());
-    let off = [
-        ("CACHE__PAGES_MAX_SIZE", "0B"),
-        ("CACHE__MEMORY_MAX_SIZE", "0B"),
-        ("CACHE__IN_REDIS", "false"),
-    ];
-    let mut settings: Vec<Vec<(&str, &str)>> = off.iter().map(|one| vec![*one]).collect();
-    settings.extend([off.to_vec(), Vec::new()]);
-    let nodes: Vec<Node> = settings
-        .iter_mut()
-        .map(|settings| {
-            settings
-                .extend([("POSTGRES__URL", database.as_str()), ("REDIS__URL", bridge.as_str())]);
-            Node::with(settings)
-        })
-        .collect();
-    sql(&postgres, TOKENS);
-    write_here_read_there(&nodes, "bo", 40);
-    let ana = token("ana");
-    let looks = furnish(&nodes[0], &ana);
-    for time in 0..3 {
-        for look in &looks {
-            let answers: Vec<Value> = (nodes.iter())
-                .map(|node| {
-                    let answer = ask(node, &ana, look, &Value::Null);
-                    assert_eq!(answer.status, 200, "{look}: {answer:?}");
-                    comparable(answer.json())
-                })
-                .collect();
-            for answer in &answers[1..] {
-                assert_eq!(answer, &answers[0], "{look}, the {time}th time");
-            }
-        }
-    }
-    let hits = |level: &str| {
-        let name = format!("fanfare_cache_hits_total{{level=\"{level}\"}}");
-        nodes.iter().map(|node| series(node, &name).unwrap_or(0.0) > 0.0).collect::<Vec<bool>>()
-    };
-    assert_eq!(hits("page"), [false, true, true, false, true]);
-    assert_eq!(hits("memory"), [true, false, true, false, true]);
-    assert_eq!(hits("redis")[2..4], [false, false]);
-    assert!(counted(&nodes, "hits_total{level=\"redis\"}") > 0.0);
 }

@@ -24,6 +24,7 @@ mod heartbeat;
 mod house;
 mod http;
 mod identity;
+mod levels;
 mod load;
 mod metrics;
 #[cfg(feature = "failpoints")]
@@ -38,6 +39,7 @@ mod prices;
 mod proxied;
 mod rate_limits;
 mod recovery;
+mod replica;
 mod rolling;
 mod seed;
 mod sizes;

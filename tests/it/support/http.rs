@@ -14,6 +14,8 @@ use super::DEADLINE;
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
+    /// Names in lower case.
+    pub headers: BTreeMap<String, String>,
     pub body: String,
 }
 
@@ -46,7 +48,7 @@ pub fn request(port: u16, head: &str, body: &str) -> io::Result<Answer> {
         }
         None => drop(reader.read_to_end(&mut body)?),
     }
-    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+    Ok(Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 /// Reads the status line and the headers, names in lower case.

@@ -36,6 +36,9 @@ pub use answer::Shows;
 pub use person::{Doorkeeper, Stranger};
 pub(in crate::edge) use problem::Problem;
 
+/// Hears of a person, and whether they may have changed something.
+pub type Answered = Box<dyn Fn(&UserId, bool) + Send + Sync>;
+
 /// All that these calls need; one for all workers.
 pub struct Desk {
     pub store: Arc<Store>,
@@ -48,8 +51,8 @@ pub struct Desk {
     pub prices: Box<dyn Fn() -> Arc<PriceBoard> + Send + Sync>,
     /// Whose token it is.
     pub doorkeeper: Arc<dyn Doorkeeper>,
-    /// Hears who was answered, and whether they may have changed something.
-    pub answered: Box<dyn Fn(&UserId, bool) + Send + Sync>,
+    /// Hears who was answered.
+    pub answered: Answered,
     /// Bytes of a request's body, at most; more is answered 413.
     pub body_limit: usize,
 }

@@ -73,11 +73,12 @@ fn turns(node: &Node, turns: u32) {
 
 #[track_caller]
 fn costs(node: &Node, provider: &Provider, price: Value) {
-    provider.costs(price.clone());
+    let shown_as = price.to_string();
+    provider.costs(price);
     let query = format!("GET /v1/prices?ids={TOKEN}");
     until("the price is known", DEADLINE, || {
         let shown = ask(node, "ana", &query, &Value::Null);
-        (shown["items"][0]["price"] == price.to_string()).then_some(())
+        (shown["items"][0]["price"] == shown_as).then_some(())
     });
 }
 

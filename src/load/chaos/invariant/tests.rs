@@ -305,7 +305,7 @@ fn who_is_held_up_by_another_fault_is_not_stuck_behind_the_one_that_has_healed()
             event.at = late;
         }
     }
-    assert_eq!(names(&history), Vec::<&str>::new());
+    assert!(!names(&history).contains(&"I7"));
     history.faults.pop();
     assert!(names(&history).contains(&"I7"), "nothing else was wrong");
 }

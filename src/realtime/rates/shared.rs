@@ -14,6 +14,9 @@ use super::bucket::{Bucket, Limit, Micros, TOKEN};
 /// The part of a burst that a node takes before it tells.
 const PORTION: u64 = 10;
 
+/// What a node names that does not know how the one bucket was left.
+const NEVER: u64 = 0;
+
 /// This node's copy of a bucket.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Shared {
@@ -74,8 +77,11 @@ impl Shared {
         let told = self.telling.take();
         let (Some(told), Some(heard)) = (told, heard) else { return };
         // Both as of the moment when it was told: the way there and back is to nobody's disadvantage.
-        self.all.add(heard.owed.saturating_sub(told));
-        self.left = heard.left;
+        let of_others = heard.owed.saturating_sub(told);
+        self.all.add(of_others);
+        // On its way back the answer grew old, and this copy owes that much less than the one: next time its word is not
+        // taken for the whole truth, else it would be forgiven each time.
+        self.left = if of_others == 0 { heard.left } else { NEVER };
     }
 
     /// Whether it need not be remembered: it has had the time to fill. Less than a portion that was not told is forgotten.

@@ -148,7 +148,11 @@ async fn while_the_database_is_away_the_last_answer_is_sent_and_says_so() {
     diesel::connection::SimpleConnection::batch_execute(&mut connection, sql).unwrap();
     for page in &pages {
         let (status, kept) = it.send(Scene::request(Method::GET, page)).await;
-        assert_eq!((status.as_u16(), &kept["stale"]), (200, &Value::Null), "nobody wrote: {kept}");
+        assert_eq!(
+            (status.as_u16(), &kept["age_seconds"]),
+            (200, &Value::Null),
+            "nobody wrote: {kept}"
+        );
     }
     // Who knows what became of this.
     let (status, _) = it.ask(Method::POST, "/v1/portfolios", json!({ "name": "more" })).await;

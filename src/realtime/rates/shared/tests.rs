@@ -102,8 +102,7 @@ proptest! {
             in_flight += u64::from(there && flies);
         }
         let allowed = limit.most() + now * limit.rate();
-        // One more for each whose time ends in the middle of a token.
-        let portions = nodes as u64 * (limit.most() / PORTION + 3 * TOKEN);
+        let portions = nodes as u64 * (limit.most() / PORTION + 2 * TOKEN);
         // On its way back an answer grows old, by what the rate gives meanwhile.
         let old = nodes as u64 * limit.rate() * (2 * delay + longest);
         prop_assert!(given * TOKEN <= allowed + portions + old + in_flight * TOKEN, "{given} by {now}");

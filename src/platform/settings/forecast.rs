@@ -19,8 +19,8 @@ section! {
         /// Who asked within that time, or watched, comes first, and is who new prices are computed for.
         /// As long as people leave a dashboard and come back to it.
         pub seen_for: Duration = Duration::from_secs(15 * 60),
-        /// How often it looks what is to be computed; a quarter of that it computes, at most. Prices are
-        /// read once a second. At least 100ms.
+        /// How long it rests before it looks again what is to be computed, and how long it computes then
+        /// at most, with a rest after each step. Prices are read once a second. At least 100ms.
         pub interval: Duration = Duration::from_secs(1),
     }
 }

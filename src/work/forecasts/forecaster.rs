@@ -2,7 +2,7 @@
 //!
 //! Each node does the people whom it saw, and of the others those that stay stale, in random order: it needs no lease,
 //! and that two do the same is harmless, since what is kept follows from the generation and the prices alone. It runs on
-//! a thread that carries no sockets, and computes for a quarter of its interval at most.
+//! a thread that carries no sockets, and rests after each step: who waits for the machine or the database hardly notices.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -38,8 +38,8 @@ use crate::{
 /// People with a stale forecast that one look finds, at most.
 const LOOK: usize = 1_000;
 
-/// The part of an interval in which it computes.
-const SHARE: u32 = 4;
+/// The part of a turn in which it computes; in the rest of it others have the machine and the database.
+const SHARE: u32 = 5;
 
 /// After a turn that the database did not take part in.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
@@ -168,12 +168,13 @@ impl Work {
         started: Instant,
     ) -> Result<usize, Refusal> {
         let mut left = line.total();
-        let budget = self.settings.interval / SHARE;
+        let budget = self.settings.interval;
         // However many were seen, the others get a step of each turn.
         for mut people in [&line.seen[..], &line.others[..]] {
             let mut is_owed = true;
             while !people.is_empty() && (is_owed || started.elapsed() < budget) {
                 let (next, rest) = people.split_at(memory.stride.people().min(people.len()));
+                let step = Instant::now();
                 if let Err(why) = self.step(memory, board, next).await {
                     // One of them may be the reason: whoever it is, half of them is tried until they are alone.
                     memory.stride.failed(next.len());
@@ -182,6 +183,7 @@ impl Work {
                     return Err(why);
                 }
                 (people, left, is_owed) = (rest, left - next.len(), false);
+                actix_rt::time::sleep(step.elapsed() * (SHARE - 1)).await;
             }
         }
         Ok(left)

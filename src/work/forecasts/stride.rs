@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 /// How long a step may take.
-const STEP: Duration = Duration::from_millis(40);
+const STEP: Duration = Duration::from_millis(10);
 
 /// People of the first step.
 const FIRST: usize = 8;
@@ -48,7 +48,7 @@ impl Stride {
 mod tests {
     use super::*;
 
-    const QUICK: Duration = Duration::from_millis(5);
+    const QUICK: Duration = Duration::from_millis(2);
 
     #[test]
     fn steps_grow_while_they_are_quick_and_shrink_when_they_are_not() {

@@ -11,7 +11,7 @@ slack=${SLACK:-4}
 cases='
 AnsweredWhenQueued I1 3 17 node-kill
 DeliveredBeforeCommit I6 3 20 postgres-stop
-UnknownBatchRetried I4 3 20 postgres-swallow
+UnknownBatchRetried I4 3 34 postgres-swallow,postgres-swallow
 GenerationKept I1 1 24 postgres-promote
 NobodyRecovers I9 3 17 node-kill
 RefusesAfterTheFirstFault I11 3 50 postgres-stop

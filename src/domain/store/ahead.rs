@@ -15,7 +15,7 @@ use super::{
     query::{Query, Value},
     session::{Fault, Session},
     steps,
-    transact::Purpose,
+    transact::{Purpose, Whose},
 };
 use crate::{
     domain::{
@@ -115,7 +115,7 @@ pub(super) const PEOPLE: &str = "select owner, generation from people where owne
 impl Store {
     /// People who have a stale forecast, at most `limit` of them.
     pub async fn stale_people(&self, limit: usize) -> Result<Vec<UserId>, Refusal> {
-        let asked = self.run(Purpose::Read, None, move |session| {
+        let asked = self.run(Purpose::Read, Whose::Anybody, move |session| {
             Box::pin(async move {
                 let rows: Vec<OwnerRow> =
                     session.rows(Query::new(STALE).bind("").bind(limit)).await?;
@@ -131,7 +131,7 @@ impl Store {
         if people.is_empty() {
             return Ok(Vec::new());
         }
-        let asked = self.run(Purpose::Read, None, move |session| {
+        let asked = self.run(Purpose::Read, Whose::Anybody, move |session| {
             Box::pin(async move { grounds(session, &people).await })
         });
         asked.await.map(|stored| stored.value)
@@ -154,7 +154,8 @@ impl Store {
         if of.is_empty() {
             return Ok(HashSet::new());
         }
-        let kept = self.run(Purpose::Write, None, move |session| {
+        let whose = Whose::Following(of.iter().map(|(user, ..)| user.clone()).collect());
+        let kept = self.run(Purpose::Write, whose, move |session| {
             Box::pin(async move { keep(session, of, price_version, now).await })
         });
         kept.await.map(|stored| stored.value)

@@ -12,7 +12,7 @@ use super::{
     query::Query,
     session::{Fault, Session},
     strategies,
-    transact::Purpose,
+    transact::{Purpose, Whose},
 };
 use crate::{
     domain::portfolio::{Refusal, forecast::Forecast, holding::Holding, portfolios::Portfolio},
@@ -110,7 +110,7 @@ impl Store {
         };
         for users in users.chunks(TOGETHER) {
             let present = Query::new(PRESENT).list(users).and(")");
-            let rows = self.run(Purpose::Read, None, move |session| {
+            let rows = self.run(Purpose::Read, Whose::Anybody, move |session| {
                 Box::pin(async move { Ok(session.rows::<Row>(present).await?) })
             });
             all.extend(rows.await?.value.into_iter().map(|row| {

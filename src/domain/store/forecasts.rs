@@ -14,7 +14,7 @@ use super::{
     query::{Query, Value},
     session::{Fault, Session},
     steps, strategies,
-    transact::Purpose,
+    transact::{Purpose, Whose},
 };
 use crate::{
     domain::{
@@ -161,7 +161,7 @@ impl Store {
         now: Moment,
     ) -> Result<bool, Refusal> {
         let (owner, from) = (user.clone(), computed_from.clone());
-        let kept = self.run(Purpose::Write, None, move |session| {
+        let kept = self.run(Purpose::Write, Whose::Following(vec![user.clone()]), move |session| {
             Box::pin(async move {
                 // Takes the same lock as every write of this person.
                 let stands = "update people set computed = case when computed < $1 then $1 else computed + 1 end \

@@ -6,7 +6,7 @@ use super::{
     Store, forecasts, portfolios,
     session::{Fault, Session},
     strategies,
-    transact::{Purpose, first},
+    transact::{Purpose, Whose, first},
     transactions,
 };
 use crate::{
@@ -56,7 +56,7 @@ impl Store {
         board: Arc<PriceBoard>,
         now: Moment,
     ) -> Result<(), Refusal> {
-        let founded = self.run(Purpose::Write, None, move |session| {
+        let founded = self.run(Purpose::Write, Whose::Anybody, move |session| {
             Box::pin(async move {
                 for person in people {
                     found(session, person, &board, now).await?;

@@ -64,7 +64,7 @@ pub use transact::Stored;
 pub use transactions::Imported;
 
 use session::{Fault, Session};
-use transact::Purpose;
+use transact::{Purpose, Whose};
 
 /// The answer of a call.
 pub type Answer<T> = Result<Stored<T>, Refusal>;
@@ -106,13 +106,12 @@ impl Store {
     async fn run<T: Send + 'static>(
         &self,
         purpose: Purpose,
-        user: Option<&UserId>,
+        whose: Whose,
         work: impl for<'a> FnOnce(&'a mut Session) -> BoxFuture<'a, Result<T, Fault>> + Send + 'static,
     ) -> Answer<T> {
-        let user = user.cloned();
         match &self.kind {
-            Kind::Sqlite(sqlite) => sqlite.run(purpose, user, Box::new(work)).await,
-            Kind::Postgres(postgres) => postgres.run(purpose, user, Box::new(work)).await,
+            Kind::Sqlite(sqlite) => sqlite.run(purpose, whose, Box::new(work)).await,
+            Kind::Postgres(postgres) => postgres.run(purpose, whose, Box::new(work)).await,
         }
     }
 
@@ -122,7 +121,7 @@ impl Store {
         user: &UserId,
         work: impl for<'a> FnOnce(&'a mut Session) -> BoxFuture<'a, Result<T, Fault>> + Send + 'static,
     ) -> Answer<T> {
-        self.run(Purpose::Read, Some(user), work).await
+        self.run(Purpose::Read, Whose::One(user.clone()), work).await
     }
 
     /// Changes a person's data: all of it or nothing.
@@ -131,7 +130,7 @@ impl Store {
         user: &UserId,
         work: impl for<'a> FnOnce(&'a mut Session) -> BoxFuture<'a, Result<T, Fault>> + Send + 'static,
     ) -> Answer<T> {
-        self.run(Purpose::Write, Some(user), work).await
+        self.run(Purpose::Write, Whose::One(user.clone()), work).await
     }
 
     /// The present generation of a person's data.

@@ -10,11 +10,10 @@ use tokio::time::timeout;
 
 use super::{
     session::Session,
-    transact::{Ended, Purpose, Stored, Work, transact},
+    transact::{Ended, Purpose, Stored, Whose, Work, transact},
 };
 use crate::{
     domain::portfolio::Refusal,
-    ids::UserId,
     platform::postgres::{ConnectError, Engine, Link, Options, migrate},
 };
 
@@ -97,15 +96,14 @@ impl Postgres {
     pub async fn run<T: Send + 'static>(
         &self,
         purpose: Purpose,
-        user: Option<UserId>,
+        whose: Whose,
         work: Work<T>,
     ) -> Result<Stored<T>, Refusal> {
         let (pool, deadline) = (self.pool.clone(), self.deadline);
         let done = self.engine.run(async move {
             let link = get(&pool).await.map_err(Refusal::Unavailable)?;
             let mut session = Session::Postgres(Box::new(link));
-            let done =
-                timeout(deadline, transact(&mut session, purpose, user.as_ref(), work)).await;
+            let done = timeout(deadline, transact(&mut session, purpose, &whose, work)).await;
             let late = "it did not come to its end in time";
             let done = done.unwrap_or_else(|_| Err(Ended::unheard(purpose, late)));
             if matches!(done, Err(Ended::Broken(_) | Ended::Unknown(_))) {

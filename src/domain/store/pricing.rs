@@ -14,7 +14,7 @@ use super::{
     query::Query,
     session::{Fault, Session},
     tokens,
-    transact::Purpose,
+    transact::{Purpose, Whose},
 };
 use crate::domain::{
     decimal::Decimal,
@@ -95,7 +95,7 @@ impl Store {
     ) -> Result<Option<Fence>, Refusal> {
         let holder = holder.to_owned();
         let time = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
-        let taken = self.run(Purpose::Write, None, move |session| {
+        let taken = self.run(Purpose::Write, Whose::Anybody, move |session| {
             Box::pin(async move {
                 let now = session.now().await?;
                 let ends = Moment::from_micros(now.micros().saturating_add(time));
@@ -109,7 +109,7 @@ impl Store {
 
     /// Tokens that anybody holds or plans for.
     pub async fn wanted_prices(&self) -> Result<Vec<WantedPrice>, Refusal> {
-        let asked = self.run(Purpose::Read, None, |session| {
+        let asked = self.run(Purpose::Read, Whose::Anybody, |session| {
             Box::pin(async move {
                 let rows: Vec<WantedRow> =
                     session.rows(Query::new(WANTED).bind(MOST_WANTED)).await?;
@@ -127,7 +127,7 @@ impl Store {
         prices: HashMap<TokenId, Decimal>,
         outbox: Arc<dyn Outbox>,
     ) -> Result<Option<Observed>, Refusal> {
-        let observed = self.run(Purpose::Write, None, move |session| {
+        let observed = self.run(Purpose::Write, Whose::Anybody, move |session| {
             Box::pin(async move { observe(session, fence, prices, &*outbox).await })
         });
         let Some((observed, told)) = observed.await?.value else { return Ok(None) };

@@ -8,7 +8,7 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-use super::Present;
+use super::{Present, transact::Whose};
 use crate::ids::UserId;
 
 /// People, at most: past it all are forgotten, and remembered again as they ask. About 100 bytes each.
@@ -60,13 +60,20 @@ impl Remembered {
         }
     }
 
-    /// To be called before a write begins: of this person's data, or of anybody's.
-    pub fn write(&self, user: Option<&UserId>) -> Writing<'_> {
+    /// To be called before a write begins.
+    pub fn write(&self, whose: &Whose) -> Writing<'_> {
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
         state.writing += 1;
-        match user {
-            Some(user) => drop(state.people.remove(user)),
-            None => state.people.clear(),
+        let of = match whose {
+            Whose::One(user) => std::slice::from_ref(user),
+            Whose::Following(people) => people,
+            Whose::Anybody => {
+                state.people.clear();
+                &[]
+            }
+        };
+        for user in of {
+            state.people.remove(user);
         }
         Writing(self)
     }
@@ -100,9 +107,12 @@ mod tests {
     fn a_write_is_forgotten_for_whom_it_was() {
         let known = Remembered::default();
         known.keep(known.ask(), [(ana(), at(1)), (bo(), at(1))]);
-        drop(known.write(Some(&ana())));
+        drop(known.write(&Whose::One(ana())));
         assert_eq!((known.get(&ana()), known.get(&bo())), (None, Some(at(1))));
-        drop(known.write(None));
+        known.keep(known.ask(), [(ana(), at(2))]);
+        drop(known.write(&Whose::Following(vec![ana()])));
+        assert_eq!((known.get(&ana()), known.get(&bo())), (None, Some(at(1))));
+        drop(known.write(&Whose::Anybody));
         assert_eq!(known.get(&bo()), None, "a write of nobody in particular may be anybody's");
     }
 
@@ -110,7 +120,7 @@ mod tests {
     fn what_was_read_before_a_write_is_not_remembered_after_it() {
         let known = Remembered::default();
         let before = known.ask();
-        let writing = known.write(Some(&ana()));
+        let writing = known.write(&Whose::One(ana()));
         let amid = known.ask();
         known.keep(before, [(ana(), at(1))]);
         assert_eq!(known.get(&ana()), None, "while it is written");

@@ -14,7 +14,7 @@ use super::{
     Connections, Parts, Present, Stored, Wanted,
     dashboard::parts_of,
     postgres::Postgres,
-    transact::{Purpose, Work},
+    transact::{Purpose, Whose, Work},
 };
 use crate::{
     domain::portfolio::Refusal,
@@ -88,7 +88,8 @@ impl Replica {
         let look: Work<Option<Parts>> = Box::new(move |session| {
             Box::pin(async move { parts_of(session, &owner, wanted, told).await })
         });
-        let asked = timeout(self.deadline, self.postgres.run(Purpose::Read, None, look)).await;
+        let asked =
+            timeout(self.deadline, self.postgres.run(Purpose::Read, Whose::Anybody, look)).await;
         let why = match asked {
             Ok(Ok(heard)) => {
                 if self.rest().answered(now) {

@@ -17,11 +17,10 @@ use tokio::{sync::oneshot, time::timeout};
 use super::{
     remembered::Remembered,
     session::Session,
-    transact::{Ended, Purpose, Stored, Work, transact},
+    transact::{Ended, Purpose, Stored, Whose, Work, transact},
 };
 use crate::{
     domain::portfolio::Refusal,
-    ids::UserId,
     platform::{
         database::{Database, OpenError},
         mutant::carried,
@@ -77,7 +76,7 @@ impl Sqlite {
     pub async fn run<T: Send + 'static>(
         &self,
         purpose: Purpose,
-        user: Option<UserId>,
+        whose: Whose,
         work: Work<T>,
     ) -> Result<Stored<T>, Refusal> {
         let (answer, answered) = oneshot::channel();
@@ -86,9 +85,9 @@ impl Sqlite {
         let job: Job = Box::new(move |session| {
             let done = match Instant::now() < until {
                 true => {
-                    let write = || remembered.write(user.as_ref());
+                    let write = || remembered.write(&whose);
                     let _writing = (purpose == Purpose::Write).then(write);
-                    one(&database, session, purpose, user.as_ref(), work)
+                    one(&database, session, purpose, &whose, work)
                 }
                 false => Err(Ended::Broken("it waited too long for its turn".into())),
             };
@@ -131,7 +130,7 @@ fn one<T>(
     database: &Database,
     kept: &mut Option<Session>,
     purpose: Purpose,
-    user: Option<&UserId>,
+    whose: &Whose,
     work: Work<T>,
 ) -> Result<Stored<T>, Ended> {
     let _order = (purpose == Purpose::Write).then(|| database.writing());
@@ -140,7 +139,7 @@ fn one<T>(
         None => connect(database, purpose).map_err(Ended::Broken)?,
     };
     // Nothing in it waits: all it asks is answered by this thread.
-    let done = transact(&mut session, purpose, user, work).now_or_never();
+    let done = transact(&mut session, purpose, whose, work).now_or_never();
     let done = done.unwrap_or_else(|| Err(Ended::Broken("it waited for something else".into())));
     if matches!(done, Ok(_) | Err(Ended::Refused(_))) {
         *kept = Some(session);

@@ -12,7 +12,7 @@ use super::{
     columns::{At, Shown},
     query::{Query, Value},
     session::{Fault, Session},
-    transact::Purpose,
+    transact::{Purpose, Whose},
 };
 use crate::domain::{
     decimal::Decimal,
@@ -95,7 +95,7 @@ impl Store {
         let new: BTreeMap<i64, NewToken> =
             new.into_iter().map(|new| (new.provider_id, new)).collect();
         let rows = new.into_values().map(row).collect::<Result<Vec<_>, Refusal>>()?;
-        let put = self.run(Purpose::Write, None, move |session| {
+        let put = self.run(Purpose::Write, Whose::Anybody, move |session| {
             Box::pin(async move {
                 for rows in rows.chunks(MOST) {
                     put(session, rows.to_vec()).await?;
@@ -138,7 +138,7 @@ impl Store {
 
     /// Writes prices down and says under which version.
     pub async fn put_prices(&self, prices: Prices) -> Result<i64, Refusal> {
-        let put = self.run(Purpose::Write, None, move |session| {
+        let put = self.run(Purpose::Write, Whose::Anybody, move |session| {
             Box::pin(async move { put_prices(session, prices).await })
         });
         put.await.map(|stored| stored.value)
@@ -166,7 +166,7 @@ impl Store {
     }
 
     async fn ask<R: super::session::Row>(&self, query: Query) -> Result<Vec<R>, Refusal> {
-        let asked = self.run(Purpose::Read, None, move |session| {
+        let asked = self.run(Purpose::Read, Whose::Anybody, move |session| {
             Box::pin(async move { Ok(session.rows(query).await?) })
         });
         asked.await.map(|stored| stored.value)

@@ -35,6 +35,17 @@ pub(super) enum Purpose {
     Write,
 }
 
+/// Whose data a transaction is about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Whose {
+    /// This person's, whose generation is read, or raised by a write.
+    One(UserId),
+    /// What follows from what these people said: to write it raises no generation.
+    Following(Vec<UserId>),
+    /// Nobody's in particular, which a write may change for everybody.
+    Anybody,
+}
+
 /// What is done in a transaction.
 pub(super) type Work<T> =
     Box<dyn for<'a> FnOnce(&'a mut Session) -> BoxFuture<'a, Result<T, Fault>> + Send>;
@@ -98,11 +109,11 @@ pub(super) async fn raise_all<'a>(
 
 const PRESENT: &str = "select generation from people where owner = $1";
 
-/// Does `work` in a transaction; about the data of `user`, if it is about somebody's.
+/// Does `work` in a transaction.
 pub(super) async fn transact<T>(
     session: &mut Session,
     purpose: Purpose,
-    user: Option<&UserId>,
+    whose: &Whose,
     work: Work<T>,
 ) -> Result<Stored<T>, Ended> {
     let broken = |why: diesel::result::Error| Ended::Broken(why.to_string());
@@ -114,7 +125,7 @@ pub(super) async fn transact<T>(
         (Session::Postgres(_), Purpose::Write) => "begin isolation level read committed",
     };
     session.say(begin).await.map_err(broken)?;
-    let value = match attempt(session, purpose, user, work).await {
+    let value = match attempt(session, purpose, whose, work).await {
         Ok(value) => value,
         Err(Fault::Broken(why)) => return Err(Ended::Broken(why.to_string())),
         Err(Fault::Refused(refusal)) => {
@@ -137,13 +148,15 @@ pub(super) async fn transact<T>(
 async fn attempt<T>(
     session: &mut Session,
     purpose: Purpose,
-    user: Option<&UserId>,
+    whose: &Whose,
     work: Work<T>,
 ) -> Result<Stored<T>, Fault> {
-    let generation = match (user, purpose) {
-        (None, _) => 0,
-        (Some(user), Purpose::Read) => generation(session, Query::new(PRESENT).bind(user)).await?,
-        (Some(user), Purpose::Write) => raise(session, user).await?,
+    let generation = match (whose, purpose) {
+        (Whose::One(user), Purpose::Read) => {
+            generation(session, Query::new(PRESENT).bind(user)).await?
+        }
+        (Whose::One(user), Purpose::Write) => raise(session, user).await?,
+        (Whose::Following(_) | Whose::Anybody, _) => 0,
     };
     Ok(Stored { generation, value: work(session).await? })
 }

@@ -15,7 +15,7 @@ use super::{
     query::{Query, Value},
     session::{Fault, Session},
     tokens,
-    transact::Purpose,
+    transact::{Purpose, Whose},
 };
 use crate::{
     domain::{
@@ -115,7 +115,7 @@ impl Store {
         list("file", rows.len(), 0, MOST)?;
         let owner = user.clone();
         let purpose = if dry_run { Purpose::Read } else { Purpose::Write };
-        self.run(purpose, Some(user), move |session| {
+        self.run(purpose, Whose::One(user.clone()), move |session| {
             Box::pin(async move { import(session, &owner, portfolio, rows, dry_run).await })
         })
         .await

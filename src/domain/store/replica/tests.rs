@@ -105,7 +105,7 @@ async fn what_it_shows_is_of_one_snapshot_with_its_state() {
             Ok((state.is_some(), name.unwrap_or_default()))
         })
     });
-    let read = replica.postgres.run(Purpose::Read, None, look).await.unwrap().value;
+    let read = replica.postgres.run(Purpose::Read, Whose::Anybody, look).await.unwrap().value;
     assert_eq!(read, (true, "replica".into()));
 }
 

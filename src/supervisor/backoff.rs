@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Falls that are this far apart have nothing to do with each other.
-const FORGIVEN_AFTER: Duration = Duration::from_secs(30);
+pub const FORGIVEN_AFTER: Duration = Duration::from_secs(30);
 
 /// The first rest; each further one is twice as long.
 const FIRST_REST: Duration = Duration::from_millis(10);

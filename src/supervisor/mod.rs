@@ -14,5 +14,6 @@ pub mod backoff;
 mod child;
 mod watch;
 
+pub use backoff::FORGIVEN_AFTER;
 pub use child::{start, start_here};
 pub use watch::restarts;

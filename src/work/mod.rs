@@ -6,3 +6,4 @@ pub mod forecasts;
 pub mod prices;
 pub mod retention;
 pub mod seed;
+mod turns;

@@ -5,11 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, Supervised};
+use actix::ArbiterHandle;
 
 use crate::{
     realtime::journal::{Journal, Trimmed, Unavailable, writer::JournalHandle},
-    supervisor,
+    work::turns::{self, Work},
 };
 
 /// A step is followed by a rest of so many times its length: trimming takes a tenth of the disk's time.
@@ -33,19 +33,14 @@ const BETWEEN_ROUNDS: Duration = Duration::from_secs(10);
 /// After a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
-/// It hears of its own steps only.
-const MAILBOX: usize = 4;
-
 /// A step that takes longer has got stuck, as far as we are concerned.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The actor that keeps one journal trimmed.
+/// The work of keeping one journal trimmed.
 pub struct Retention {
     journal: Arc<dyn Journal>,
     /// Publications on their way into it.
-    under_way: Box<dyn Fn() -> usize + Send>,
-    /// Counts steps, so that one which was under way while the actor fell does not go on beside the next.
-    steps: u64,
+    under_way: Box<dyn Fn() -> usize>,
 }
 
 /// How a step went.
@@ -55,43 +50,43 @@ enum Step {
     Failed(Unavailable),
 }
 
-/// A step is over.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct StepDone {
-    number: u64,
-    step: Step,
-}
-
-/// Ends the work; a step under way is finished.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Stop;
-
 impl Retention {
     /// Starts trimming the journal behind `handle` on a thread.
-    pub fn start(handle: &JournalHandle, arbiter: &actix::ArbiterHandle) -> Addr<Self> {
+    pub fn start(handle: &JournalHandle, arbiter: &ArbiterHandle) {
         let handle = handle.clone();
-        supervisor::start("retention", MAILBOX, arbiter, move |_| Self {
+        turns::start(arbiter, move || Self {
             journal: handle.journal().clone(),
             under_way: Box::new(move || handle.under_way()),
-            steps: 0,
-        })
+        });
     }
 
-    fn step(&mut self, me: Addr<Self>) {
-        self.steps += 1;
-        let (journal, number) = (self.journal.clone(), self.steps);
-        actix_rt::spawn(async move {
-            let started = Instant::now();
-            let step = match tokio::time::timeout(DEADLINE, journal.trim()).await {
-                Ok(Ok(trimmed)) => Step::Done(trimmed, started.elapsed()),
-                Ok(Err(why)) => Step::Failed(why),
-                Err(_) => Step::Failed(Unavailable("trimming takes too long".into())),
-            };
-            #[allow(clippy::disallowed_methods, reason = "one step at a time")]
-            me.do_send(StepDone { number, step });
-        });
+    async fn step(&self) -> Step {
+        let started = Instant::now();
+        match tokio::time::timeout(DEADLINE, self.journal.trim()).await {
+            Ok(Ok(trimmed)) => Step::Done(trimmed, started.elapsed()),
+            Ok(Err(why)) => Step::Failed(why),
+            Err(_) => Step::Failed(Unavailable("trimming takes too long".into())),
+        }
+    }
+}
+
+impl Work for Retention {
+    const NAME: &'static str = "retention";
+
+    fn first(&self) -> Duration {
+        SHORTEST
+    }
+
+    async fn turn(&mut self) -> Duration {
+        let step = self.step().await;
+        match &step {
+            Step::Done(trimmed, took) if trimmed.publications > 0 => {
+                log::debug!("retention dropped {} publications in {took:?}", trimmed.publications);
+            }
+            Step::Done(..) => {}
+            Step::Failed(why) => log::warn!("retention: {}", why.0),
+        }
+        rest(&step, (self.under_way)())
     }
 }
 
@@ -102,44 +97,6 @@ fn rest(step: &Step, under_way: usize) -> Duration {
         Step::Done(Trimmed { more: true, .. }, took) => (*took * times).clamp(SHORTEST, LONGEST),
         Step::Done(..) => BETWEEN_ROUNDS,
         Step::Failed(_) => AFTER_FAILURE,
-    }
-}
-
-impl Actor for Retention {
-    type Context = Context<Self>;
-
-    /// Also after a restart, which drops the timer or the message that would have gone on.
-    fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_later(SHORTEST, |this, ctx| this.step(ctx.address()));
-    }
-}
-
-impl Supervised for Retention {}
-
-impl Handler<StepDone> for Retention {
-    type Result = ();
-
-    fn handle(&mut self, StepDone { number, step }: StepDone, ctx: &mut Self::Context) {
-        if number != self.steps {
-            return;
-        }
-        match &step {
-            Step::Done(trimmed, took) if trimmed.publications > 0 => {
-                log::debug!("retention dropped {} publications in {took:?}", trimmed.publications);
-            }
-            Step::Done(..) => {}
-            Step::Failed(why) => log::warn!("retention: {}", why.0),
-        }
-        let rest = rest(&step, (self.under_way)());
-        ctx.run_later(rest, |this, ctx| this.step(ctx.address()));
-    }
-}
-
-impl Handler<Stop> for Retention {
-    type Result = ();
-
-    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
-        ctx.stop();
     }
 }
 
@@ -199,7 +156,7 @@ mod tests {
         tight.store(true, std::sync::atomic::Ordering::SeqCst);
         let here = Arbiter::current();
         let handle = JournalHandle::start(journal.clone(), &here, Observer::default());
-        let retention = Retention::start(&handle, &here);
+        Retention::start(&handle, &here);
         // What reads show is clipped: widened again, they show what is really there.
         let range = Range { direction: Direction::After(0), limit: 100, max_bytes: 0xffff };
         let trimmed = async {
@@ -214,6 +171,5 @@ mod tests {
             }
         };
         tokio::time::timeout(Duration::from_secs(10), trimmed).await.expect("it is trimmed");
-        retention.send(Stop).await.expect("it lives");
     }
 }

@@ -6,16 +6,12 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    panic::AssertUnwindSafe,
-    rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, Supervised};
-use futures_util::FutureExt;
+use actix::ArbiterHandle;
 use rand::seq::SliceRandom;
-use tokio::sync::Mutex;
 
 use super::{
     computing::compute,
@@ -31,8 +27,10 @@ use crate::{
     },
     ids::UserId,
     platform::{metrics::Metrics, settings::Forecasting},
-    supervisor,
-    work::prices::KnownPrices,
+    work::{
+        prices::KnownPrices,
+        turns::{self, Work},
+    },
 };
 
 /// People with a stale forecast that one look finds, at most.
@@ -47,51 +45,18 @@ const AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// Somebody whose step failed, though they were alone in it, is left out for so long.
 const ASIDE: Duration = Duration::from_secs(60);
 
-/// It hears of its own turns only.
-const MAILBOX: usize = 4;
-
-/// The actor.
+/// The work of computing.
 pub struct Forecaster {
-    work: Rc<Work>,
-    /// Counts turns, so that one which was under way while the actor fell does not go on beside the next.
-    turns: u64,
-    complained: bool,
-}
-
-/// What a turn needs. It outlives a fall of the actor.
-struct Work {
     store: Arc<Store>,
     prices: Arc<KnownPrices>,
     seen: Arc<Seen>,
     settings: Forecasting,
     metrics: Arc<Metrics>,
-    /// A turn that outlives the actor's fall has it until it ends.
-    memory: Mutex<Memory>,
-}
-
-/// What one turn leaves to the next.
-struct Memory {
     people: People,
     /// Of the prices that people were marked by last.
     price_version: i64,
     stride: Stride,
-}
-
-/// What came of a turn.
-enum Turn {
-    Done,
-    /// The database did not do its part.
-    Broken(Refusal),
-    /// It panicked.
-    Fell,
-}
-
-/// A turn is over.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Turned {
-    number: u64,
-    turn: Turn,
+    complained: bool,
 }
 
 impl Forecaster {
@@ -102,67 +67,40 @@ impl Forecaster {
         settings: Forecasting,
         metrics: Arc<Metrics>,
         arbiter: &ArbiterHandle,
-    ) -> Addr<Self> {
-        supervisor::start("forecasts", MAILBOX, arbiter, move |_| {
-            let (people, stride) = (People::new(seen::MOST), Stride::default());
-            let memory = Mutex::new(Memory { people, price_version: 0, stride });
-            let work = Rc::new(Work { store, prices, seen, settings, metrics, memory });
-            Self { work, turns: 0, complained: false }
-        })
-    }
-
-    fn turn(&mut self, me: Addr<Self>) {
-        self.turns += 1;
-        let (work, number) = (self.work.clone(), self.turns);
-        actix_rt::spawn(async move {
-            // Else nobody would begin the next one.
-            let turn = match AssertUnwindSafe(work.turn()).catch_unwind().await {
-                Ok(Ok(())) => Turn::Done,
-                Ok(Err(why)) => Turn::Broken(why),
-                Err(_) => Turn::Fell,
-            };
-            #[allow(clippy::disallowed_methods, reason = "one turn at a time")]
-            me.do_send(Turned { number, turn });
+    ) {
+        turns::start(arbiter, move || Self {
+            store,
+            prices,
+            seen,
+            settings,
+            metrics,
+            people: People::new(seen::MOST),
+            price_version: 0,
+            stride: Stride::default(),
+            complained: false,
         });
     }
 
-    fn complain(&mut self, why: &dyn std::fmt::Display) {
-        // Once, until it goes well again.
-        if !std::mem::replace(&mut self.complained, true) {
-            log::warn!("forecasts grow old: {why}");
-        }
-    }
-}
-
-impl Work {
-    async fn turn(&self) -> Result<(), Refusal> {
-        let (memory, started) = (&mut *self.memory.lock().await, Instant::now());
-        let turned = self.timed_turn(memory, started).await;
-        self.metrics.forecast_turn_seconds.observe(started.elapsed().as_secs_f64());
-        turned
-    }
-
-    async fn timed_turn(&self, memory: &mut Memory, started: Instant) -> Result<(), Refusal> {
-        memory.people.see(self.seen.take(), started, self.settings.seen_for);
+    async fn attempt(&mut self, started: Instant) -> Result<(), Refusal> {
+        self.people.see(self.seen.take(), started, self.settings.seen_for);
         let board = self.prices.now();
-        if board.version != memory.price_version {
-            memory.people.mark(&board.prices, self.settings.min_move);
-            memory.price_version = board.version;
+        if board.version != self.price_version {
+            self.people.mark(&board.prices, self.settings.min_move);
+            self.price_version = board.version;
         }
         let stale = self.store.stale_people(LOOK).await?;
         let perhaps_more = stale.len() >= LOOK;
-        let mut line = memory.people.line(stale, perhaps_more, started);
+        let mut line = self.people.line(stale, perhaps_more, started);
         // Nodes that do the same people do them in another order.
         line.others.shuffle(&mut rand::rng());
-        let left = self.walk(memory, &board, line, started).await?;
+        let left = self.walk(&board, line, started).await?;
         self.metrics.forecasts_due.set(i64::try_from(left).unwrap_or(i64::MAX));
         Ok(())
     }
 
     /// Goes through the line until the time is over; how many are left.
     async fn walk(
-        &self,
-        memory: &mut Memory,
+        &mut self,
         board: &PriceBoard,
         line: Line,
         started: Instant,
@@ -173,13 +111,13 @@ impl Work {
         for mut people in [&line.seen[..], &line.others[..]] {
             let mut is_owed = true;
             while !people.is_empty() && (is_owed || started.elapsed() < budget) {
-                let (next, rest) = people.split_at(memory.stride.people().min(people.len()));
+                let (next, rest) = people.split_at(self.stride.people().min(people.len()));
                 let step = Instant::now();
-                if let Err(why) = self.step(memory, board, next).await {
+                if let Err(why) = self.step(board, next).await {
                     // One of them may be the reason: whoever it is, half of them is tried until they are alone.
-                    memory.stride.failed(next.len());
+                    self.stride.failed(next.len());
                     let [alone] = next else { continue };
-                    memory.people.set_aside(alone, Instant::now() + ASIDE);
+                    self.people.set_aside(alone, Instant::now() + ASIDE);
                     return Err(why);
                 }
                 (people, left, is_owed) = (rest, left - next.len(), false);
@@ -190,12 +128,7 @@ impl Work {
     }
 
     /// Computes and keeps the forecasts of some people.
-    async fn step(
-        &self,
-        memory: &mut Memory,
-        board: &PriceBoard,
-        people: &[UserId],
-    ) -> Result<(), Refusal> {
+    async fn step(&mut self, board: &PriceBoard, people: &[UserId]) -> Result<(), Refusal> {
         let started = Instant::now();
         let grounds = self.store.grounds(people.to_vec()).await?;
         let mut foreseen = Vec::with_capacity(grounds.len());
@@ -211,9 +144,9 @@ impl Work {
         }
         let overtaken = self.keep(foreseen, board.version).await?;
         for user in people.iter().filter(|user| !overtaken.contains(*user)) {
-            memory.people.computed(user, used.remove(user).unwrap_or_default(), started);
+            self.people.computed(user, used.remove(user).unwrap_or_default(), started);
         }
-        memory.stride.took(people.len(), started.elapsed());
+        self.stride.took(people.len(), started.elapsed());
         Ok(())
     }
 
@@ -244,41 +177,32 @@ impl Work {
     }
 }
 
-impl Actor for Forecaster {
-    type Context = Context<Self>;
+impl Work for Forecaster {
+    const NAME: &'static str = "forecasts";
 
-    /// Also after a fall, which drops the timer or the message that would have gone on.
-    fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_later(self.work.settings.interval, |this, ctx| this.turn(ctx.address()));
+    fn first(&self) -> Duration {
+        self.settings.interval
     }
-}
 
-impl Supervised for Forecaster {}
-
-impl Handler<Turned> for Forecaster {
-    type Result = ();
-
-    fn handle(&mut self, Turned { number, turn }: Turned, ctx: &mut Self::Context) {
-        if number != self.turns {
-            return;
-        }
-        let interval = self.work.settings.interval;
-        let rest = match turn {
-            Turn::Done => {
-                if std::mem::take(&mut self.complained) {
+    async fn turn(&mut self) -> Duration {
+        let started = Instant::now();
+        let turned = self.attempt(started).await;
+        self.metrics.forecast_turn_seconds.observe(started.elapsed().as_secs_f64());
+        let was_well = !std::mem::replace(&mut self.complained, turned.is_err());
+        match turned {
+            Ok(()) => {
+                if !was_well {
                     log::info!("forecasts are computed again");
                 }
-                interval
+                self.settings.interval
             }
-            Turn::Broken(why) => {
-                self.complain(&why);
-                interval.max(AFTER_FAILURE)
+            Err(why) => {
+                // Once, until it goes well again.
+                if was_well {
+                    log::warn!("forecasts grow old: {why}");
+                }
+                self.settings.interval.max(AFTER_FAILURE)
             }
-            Turn::Fell => {
-                self.complain(&"their computing fell");
-                interval.max(AFTER_FAILURE)
-            }
-        };
-        ctx.run_later(rest, |this, ctx| this.turn(ctx.address()));
+        }
     }
 }

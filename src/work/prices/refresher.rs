@@ -6,16 +6,12 @@
 
 use std::{
     collections::HashMap,
-    panic::AssertUnwindSafe,
-    rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, Supervised};
-use futures_util::FutureExt;
+use actix::ArbiterHandle;
 use rand::RngExt;
-use tokio::sync::Mutex;
 
 use super::{
     pace::Pace,
@@ -29,7 +25,7 @@ use crate::{
     },
     fail_point,
     platform::metrics::Metrics,
-    supervisor,
+    work::turns::{self, Work},
 };
 
 /// How often it looks whether it has the lease, and whether a round is due.
@@ -42,32 +38,21 @@ const LASTS: Duration = Duration::from_secs(8);
 /// After a round that the database did not keep.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
-/// It hears of its own turns only.
-const MAILBOX: usize = 4;
-
 /// Makes the provider on the thread that asks it.
 pub type MakeProvider = Box<dyn Fn() -> Box<dyn Provider> + Send>;
 
-/// The actor.
+/// The work of asking.
 pub struct Refresher {
-    work: Rc<Work>,
+    store: Arc<Store>,
+    outbox: Arc<dyn Outbox>,
+    provider: Box<dyn Provider>,
+    me: String,
+    metrics: Arc<Metrics>,
     pace: Pace,
     interval: Duration,
     /// When the next round is due.
     due: Instant,
-    /// Counts turns, so that one which was under way while the actor fell does not go on beside the next.
-    turns: u64,
     complained: bool,
-}
-
-/// What a turn needs. It outlives a fall of the actor.
-struct Work {
-    store: Arc<Store>,
-    outbox: Arc<dyn Outbox>,
-    /// A turn that outlives the actor's fall has it until it ends.
-    provider: Mutex<Box<dyn Provider>>,
-    me: String,
-    metrics: Arc<Metrics>,
 }
 
 /// What came of a turn.
@@ -81,16 +66,6 @@ enum Turn {
     Lost,
     /// The database did not do its part.
     Broken(Refusal),
-    /// It panicked.
-    Fell,
-}
-
-/// A turn is over.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Turned {
-    number: u64,
-    turn: Turn,
 }
 
 impl Refresher {
@@ -101,50 +76,31 @@ impl Refresher {
         (me, interval): (String, Duration),
         metrics: Arc<Metrics>,
         arbiter: &ArbiterHandle,
-    ) -> Addr<Self> {
-        supervisor::start("prices", MAILBOX, arbiter, move |_| Self {
-            work: Rc::new(Work { store, outbox, provider: Mutex::new(make()), me, metrics }),
+    ) {
+        turns::start(arbiter, move || Self {
+            store,
+            outbox,
+            provider: make(),
+            me,
+            metrics,
             pace: Pace::default(),
             interval,
             due: Instant::now(),
-            turns: 0,
             complained: false,
-        })
-    }
-
-    fn turn(&mut self, me: Addr<Self>) {
-        self.turns += 1;
-        let (work, number) = (self.work.clone(), self.turns);
-        let (is_due, is_open) = (self.due <= Instant::now(), self.pace.is_open());
-        actix_rt::spawn(async move {
-            // Else nobody would begin the next one.
-            let turn = AssertUnwindSafe(work.turn(is_due, is_open)).catch_unwind().await;
-            let turn = turn.unwrap_or(Turn::Fell);
-            #[allow(clippy::disallowed_methods, reason = "one turn at a time")]
-            me.do_send(Turned { number, turn });
         });
     }
 
-    fn complain(&mut self, why: &dyn std::fmt::Display) {
-        // Once, until it goes well again.
-        if !std::mem::replace(&mut self.complained, true) {
-            log::warn!("prices grow old: {why}");
-        }
-    }
-}
-
-impl Work {
-    async fn turn(&self, is_due: bool, is_open: bool) -> Turn {
+    async fn attempt(&mut self) -> Turn {
         let fence = match self.lease().await {
-            Ok(Some(fence)) if is_due => fence,
+            Ok(Some(fence)) if self.due <= Instant::now() => fence,
             Ok(_) => return Turn::Idle,
             Err(why) => return Turn::Broken(why),
         };
-        let round = self.round(fence, is_open).await.unwrap_or_else(|instead| instead);
+        let round = self.round(fence).await.unwrap_or_else(|instead| instead);
         let outcome = match &round {
             Turn::Round | Turn::Idle => "answered",
             Turn::Unanswered(_) => "unanswered",
-            Turn::Lost | Turn::Broken(_) | Turn::Fell => "not_kept",
+            Turn::Lost | Turn::Broken(_) => "not_kept",
         };
         self.metrics.price_rounds_total.of(outcome).inc();
         round
@@ -163,11 +119,10 @@ impl Work {
     }
 
     /// What has come is kept call by call: it is as good when a later one fails.
-    async fn round(&self, fence: Option<Fence>, is_open: bool) -> Result<Turn, Turn> {
+    async fn round(&mut self, fence: Option<Fence>) -> Result<Turn, Turn> {
         let wanted = self.store.wanted_prices().await.map_err(Turn::Broken)?;
-        let mut provider = self.provider.lock().await;
         // While it does not answer, one call finds out whether it is back.
-        let calls = if is_open { 1 } else { usize::MAX };
+        let calls = if self.pace.is_open() { 1 } else { usize::MAX };
         for call in wanted.chunks(A_CALL).take(calls) {
             // A round may take longer than the lease lasts.
             if self.lease().await.map_err(Turn::Broken)? != Some(fence) {
@@ -176,7 +131,7 @@ impl Work {
             let asked = call.iter().map(|one| (one.provider_id, one.price)).collect();
             let since = Instant::now();
             self.metrics.price_calls_total.inc();
-            let quotes = provider.quotes(&asked).await.map_err(Turn::Unanswered)?;
+            let quotes = self.provider.quotes(&asked).await.map_err(Turn::Unanswered)?;
             // Who stood still meanwhile would call old prices new ones.
             if since.elapsed() > LASTS {
                 let why = "what it answered was not looked at in time".to_owned();
@@ -214,26 +169,9 @@ impl Work {
         self.metrics.prices_observed_total.inc_by(count);
         Ok(())
     }
-}
 
-impl Actor for Refresher {
-    type Context = Context<Self>;
-
-    /// Also after a fall, which drops the timer or the message that would have gone on.
-    fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_later(TURN, |this, ctx| this.turn(ctx.address()));
-    }
-}
-
-impl Supervised for Refresher {}
-
-impl Handler<Turned> for Refresher {
-    type Result = ();
-
-    fn handle(&mut self, Turned { number, turn }: Turned, ctx: &mut Self::Context) {
-        if number != self.turns {
-            return;
-        }
+    /// When the next round is due, and what is to be said of this one.
+    fn conclude(&mut self, turn: Turn) {
         let now = Instant::now();
         match turn {
             Turn::Idle => {}
@@ -256,11 +194,27 @@ impl Handler<Turned> for Refresher {
                 self.due = self.due.max(now + AFTER_FAILURE);
                 self.complain(&why);
             }
-            Turn::Fell => {
-                self.due = now + self.interval;
-                self.complain(&"the refresher fell");
-            }
         }
-        ctx.run_later(TURN, |this, ctx| this.turn(ctx.address()));
+    }
+
+    fn complain(&mut self, why: &dyn std::fmt::Display) {
+        // Once, until it goes well again.
+        if !std::mem::replace(&mut self.complained, true) {
+            log::warn!("prices grow old: {why}");
+        }
+    }
+}
+
+impl Work for Refresher {
+    const NAME: &'static str = "prices";
+
+    fn first(&self) -> Duration {
+        TURN
+    }
+
+    async fn turn(&mut self) -> Duration {
+        let turn = self.attempt().await;
+        self.conclude(turn);
+        TURN
     }
 }

@@ -110,7 +110,7 @@ impl Store {
         };
         for users in users.chunks(TOGETHER) {
             let present = Query::new(PRESENT).list(users).and(")");
-            let rows = self.run(Purpose::Read, Whose::Anybody, move |session| {
+            let rows = self.run(Purpose::Ask, Whose::Anybody, move |session| {
                 Box::pin(async move { Ok(session.rows::<Row>(present).await?) })
             });
             all.extend(rows.await?.value.into_iter().map(|row| {

@@ -95,7 +95,7 @@ impl Sqlite {
             let _ = answer.send(done);
         });
         let jobs = match purpose {
-            Purpose::Read => &self.reading,
+            Purpose::Ask | Purpose::Read => &self.reading,
             Purpose::Write => &self.writing,
         };
         let refused = |why: &str| Err(Refusal::Unavailable(why.into()));
@@ -150,7 +150,7 @@ fn one<T>(
 fn connect(database: &Database, purpose: Purpose) -> Result<Session, String> {
     let mut connection = database.connect().map_err(|why| why.to_string())?;
     let pragmas = match purpose {
-        Purpose::Read => "PRAGMA query_only = ON",
+        Purpose::Ask | Purpose::Read => "PRAGMA query_only = ON",
         Purpose::Write => "PRAGMA foreign_keys = ON",
     };
     connection.batch_execute(pragmas).map_err(|why| why.to_string())?;

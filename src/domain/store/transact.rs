@@ -29,6 +29,8 @@ impl<T> Stored<T> {
 /// What a transaction is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Purpose {
+    /// Asks one question, which is a snapshot by itself.
+    Ask,
     /// Reads one snapshot.
     Read,
     /// Writes, and is the only one that writes this person's data meanwhile.
@@ -65,7 +67,7 @@ impl Ended {
     /// Its end was not heard of.
     pub fn unheard(purpose: Purpose, why: &str) -> Self {
         match purpose {
-            Purpose::Read => Self::Broken(why.into()),
+            Purpose::Ask | Purpose::Read => Self::Broken(why.into()),
             Purpose::Write => Self::Unknown(why.into()),
         }
     }
@@ -118,6 +120,13 @@ pub(super) async fn transact<T>(
 ) -> Result<Stored<T>, Ended> {
     let broken = |why: diesel::result::Error| Ended::Broken(why.to_string());
     let begin = match (&*session, purpose) {
+        (_, Purpose::Ask) => {
+            let asked = attempt(session, purpose, whose, work).await;
+            return asked.map_err(|fault| match fault {
+                Fault::Broken(why) => broken(why),
+                Fault::Refused(refusal) => Ended::Refused(refusal),
+            });
+        }
         (Session::Sqlite(_), Purpose::Read) => "begin",
         // A deferred one fails at once when another wrote between its read and its write.
         (Session::Sqlite(_), Purpose::Write) => "begin immediate",
@@ -140,8 +149,8 @@ pub(super) async fn transact<T>(
             Err(Ended::Unknown("it warned while it committed".into()))
         }
         Ok(()) => Ok(value),
-        Err(why) if purpose == Purpose::Read => Err(broken(why)),
-        Err(why) => Err(Ended::Unknown(why.to_string())),
+        Err(why) if purpose == Purpose::Write => Err(Ended::Unknown(why.to_string())),
+        Err(why) => Err(broken(why)),
     }
 }
 
@@ -152,7 +161,7 @@ async fn attempt<T>(
     work: Work<T>,
 ) -> Result<Stored<T>, Fault> {
     let generation = match (whose, purpose) {
-        (Whose::One(user), Purpose::Read) => {
+        (Whose::One(user), Purpose::Ask | Purpose::Read) => {
             generation(session, Query::new(PRESENT).bind(user)).await?
         }
         (Whose::One(user), Purpose::Write) => raise(session, user).await?,

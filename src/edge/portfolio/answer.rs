@@ -115,9 +115,9 @@ pub(super) async fn page(
     let (user, address) = (&person.0, address(request));
     let present = desk.reading.present(user).await;
     let (board, now) = ((desk.prices)(), Moment::now());
-    let view = match present {
-        Err(why) => Err(why),
-        Ok(present) => {
+    let view = match &present {
+        Err(why) => Err(why.clone()),
+        &Ok(present) => {
             let state = of.shows(present, &board);
             let written = || desk.pages.get(user, address, &state, millis(now));
             if let Some(page) = written() {
@@ -136,7 +136,12 @@ pub(super) async fn page(
     let (view, outage) = match view {
         Ok(view) => (view, None),
         Err(why @ Refusal::Unavailable(_)) => {
-            let Some(last) = desk.reading.last(user, of.parts) else { return Err(why.into()) };
+            let known = present.map_or(0, |present| present.generation);
+            let last = desk.reading.last(user, of.parts);
+            // What lacks something that they are known to have written is no answer.
+            let Some(last) = last.filter(|last| last.generation >= known) else {
+                return Err(why.into());
+            };
             desk.metrics.cache_outage_total.inc();
             let age_seconds = last.age(millis(now)).as_secs();
             (last, Some(Outage { stale: true, age_seconds }))

@@ -170,6 +170,21 @@ async fn while_the_database_is_away_the_last_answer_is_sent_and_says_so() {
 }
 
 #[actix_web::test]
+async fn an_answer_without_what_its_reader_wrote_is_sent_to_nobody() {
+    let it = Scene::new().await;
+    let pages = pages(&it).await;
+    for page in &pages {
+        assert_eq!(it.fetch(page, None).await.status, 200);
+    }
+    it.portfolio("later").await;
+    let mut connection = it.database.connect().unwrap();
+    let sql = "alter table portfolios rename to gone";
+    diesel::connection::SimpleConnection::batch_execute(&mut connection, sql).unwrap();
+    let (status, problem) = it.ask(Method::GET, "/v1/dashboard", Value::Null).await;
+    assert_eq!((status, &problem["code"]), (503, &json!("temporarily_unavailable")), "{problem}");
+}
+
+#[actix_web::test]
 async fn an_answer_comes_in_fewer_bytes_to_who_takes_them_and_is_compressed_once() {
     let it = Scene::new().await;
     for n in 0..20 {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     caches::{counted, made, token},
-    support::{Answer, Cluster, Node, request},
+    support::{Answer, Cluster, Node, request, sign},
 };
 
 fn in_front_of(nodes: &[Node]) -> Nginx {
@@ -111,5 +111,67 @@ fn nobody_is_answered_out_of_nginx_while_no_node_says_who_asks() {
     assert_eq!(names(&get(&nginx, PAGE, &of("ana"))), ["mine"]);
     nodes[0].kill();
     let answer = get(&nginx, PAGE, &of("ana"));
-    assert_eq!(answer.status, 502, "{answer:?}");
+    assert_eq!((answer.status, &answer.json()["code"]), (503, &json!("temporarily_unavailable")));
+    let head = format!("POST {PAGE} HTTP/1.1\r\n{}", of("ana").trim_end());
+    let answer = request(nginx.port(), &head, r#"{"name":"more"}"#).expect("an answer");
+    assert_eq!((answer.status, &answer.json()["code"]), (503, &json!("outcome_unknown")));
+}
+
+#[test]
+fn who_has_no_token_in_force_gets_nothing_of_what_nginx_keeps() {
+    let Cluster { nodes, redis: _redis, postgres: _postgres } = Cluster::of(1);
+    let nginx = in_front_of(&nodes);
+    made(&nodes[0], &token("ana"), "portfolios", &json!({ "name": "mine" }));
+    for _ in 0..2 {
+        assert_eq!(names(&get(&nginx, PAGE, &of("ana"))), ["mine"]);
+    }
+    let expired = sign(&json!({ "sub": "ana", "exp": 1_700_000_000 }));
+    let answer = get(&nginx, PAGE, &format!("Authorization: Bearer {expired}\r\n"));
+    assert_eq!((answer.status, &answer.json()["code"]), (401, &json!("token_expired")));
+}
+
+#[test]
+fn of_many_who_want_the_same_one_asks_a_node() {
+    let Cluster { nodes, redis: _redis, postgres: _postgres } = Cluster::of(1);
+    let (nginx, mine) = (in_front_of(&nodes), of("ana"));
+    made(&nodes[0], &token("ana"), "portfolios", &json!({ "name": "mine" }));
+    let before = asked(&nodes);
+    std::thread::scope(|scope| {
+        for _ in 0..30 {
+            scope.spawn(|| assert_eq!(names(&get(&nginx, PAGE, &mine)), ["mine"]));
+        }
+    });
+    assert_eq!(asked(&nodes), before + 1.0);
+}
+
+#[test]
+fn while_the_database_is_away_nginx_goes_on_asking_the_nodes() {
+    let Cluster { nodes, redis: _redis, mut postgres } = Cluster::of(1);
+    let nginx = in_front_of(&nodes);
+    postgres.stop().expect("PostgreSQL stops");
+    for _ in 0..4 {
+        let answer = get(&nginx, PAGE, &of("ana"));
+        assert_eq!(
+            (answer.status, &answer.json()["code"]),
+            (503, &json!("temporarily_unavailable"))
+        );
+    }
+    let answer = get(&nginx, "/openapi.json", "");
+    assert_eq!(answer.status, 200, "the node is there: {answer:?}");
+}
+
+#[test]
+fn a_body_that_is_too_large_is_refused_in_the_words_of_the_nodes() {
+    let node = Node::start();
+    let nginx = in_front_of(std::slice::from_ref(&node));
+    let head = format!("POST {PAGE} HTTP/1.1\r\n{}", of("ana").trim_end());
+    let body = "x".repeat(5 << 20);
+    let answer = request(nginx.port(), &head, &body).expect("an answer");
+    assert_eq!((answer.status, &answer.json()["code"]), (413, &json!("body_too_large")));
+    // Of 2 MB, in chunks: to the node, which finds no JSON in it.
+    let body = "x".repeat(2 << 20);
+    let head = format!("{head}\r\nTransfer-Encoding: chunked");
+    let answer = request(nginx.port(), &head, &format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len()));
+    let answer = answer.expect("an answer");
+    assert_eq!((answer.status, &answer.json()["code"]), (400, &json!("invalid_body")));
 }

@@ -84,10 +84,22 @@ pub(super) fn gone() -> HttpResponse {
     private(StatusCode::NO_CONTENT).finish()
 }
 
-/// An answer that is the same for everybody; `seconds`: how long it may be kept.
-pub(super) fn public(seconds: u32) -> HttpResponseBuilder {
+/// How long an answer that is the same for everybody may be kept, in seconds.
+pub(super) struct Public {
+    pub fresh: u32,
+    /// After that, while a new one is asked for.
+    pub meanwhile: u32,
+    /// After that, while nobody answers.
+    pub instead: u32,
+}
+
+/// An answer that is the same for everybody.
+pub(super) fn public(Public { fresh, meanwhile, instead }: Public) -> HttpResponseBuilder {
     let mut answer = HttpResponse::Ok();
-    answer.insert_header((header::CACHE_CONTROL, format!("public, max-age={seconds}")));
+    let kept = format!(
+        "public, max-age={fresh}, stale-while-revalidate={meanwhile}, stale-if-error={instead}"
+    );
+    answer.insert_header((header::CACHE_CONTROL, kept));
     answer
 }
 

@@ -6,7 +6,8 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Desk, answer,
+    Desk,
+    answer::{self, Public},
     person::Person,
     problem::{Problem, Written},
 };
@@ -19,11 +20,11 @@ use crate::domain::{
 /// Tokens of one answer.
 const FOUND: usize = 50;
 
-/// Seconds that anybody may keep tokens: new ones are rare.
-const TOKENS_KEPT: u32 = 120;
+/// New tokens are rare.
+const TOKENS_KEPT: Public = Public { fresh: 120, meanwhile: 120, instead: 3_600 };
 
-/// Seconds that anybody may keep prices: they come each 30 s, and their ages grow.
-const PRICES_KEPT: u32 = 5;
+/// Prices come each 30 s, and their ages grow: one that is kept is not to look younger than it is for long.
+const PRICES_KEPT: Public = Public { fresh: 5, meanwhile: 5, instead: 20 };
 
 /// Prices of one answer, at most.
 const PRICES: usize = 500;

@@ -28,15 +28,17 @@ impl Answer {
     }
 }
 
-/// Sends `head` (request line and headers, without the last empty line) and `body`.
+/// Sends `head` (request line and headers, without the last empty line) and `body`, whose length is said unless the head
+/// says that it comes in chunks.
 pub fn request(port: u16, head: &str, body: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(DEADLINE))?;
-    let length = body.len();
+    let length = match head.contains("Transfer-Encoding: chunked") {
+        true => String::new(),
+        false => format!("Content-Length: {}\r\n", body.len()),
+    };
     // One write: a head that comes in pieces is a slow client's.
-    let head = format!(
-        "{head}\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
-    );
+    let head = format!("{head}\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n{length}\r\n");
     stream.write_all(&[head.as_bytes(), body.as_bytes()].concat())?;
     let mut reader = BufReader::new(stream);
     let (status, headers) = read_head(&mut reader)?;

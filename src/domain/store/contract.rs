@@ -92,7 +92,8 @@ contract! {
         what_fires_raises_its_persons_generation,
         what_can_not_be_told_did_not_happen,
         two_nodes_that_store_a_price_at_once_fire_once,
-        a_crowd_with_one_target_fires_in_several_steps,
+        a_crowd_with_one_target_fires_with_the_price_that_reaches_it,
+        a_price_is_not_written_before_all_that_it_calls_for_has_fired,
         only_active_strategies_fire,
         what_is_not_armed_does_not_fire,
         a_step_that_is_set_back_does_not_fire_again;

@@ -41,13 +41,13 @@ pub struct WantedPrice {
     pub price: Option<Decimal>,
 }
 
-/// Prices were written.
+/// Prices were looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Observed {
     pub version: i64,
     /// Alerts that fired at them.
     pub fired: usize,
-    /// There may be more: the same prices have to be written again.
+    /// More may have to fire than one transaction lets: the prices are not written yet, and have to come again.
     pub more: bool,
 }
 
@@ -120,7 +120,8 @@ impl Store {
     }
 
     /// Writes prices, observed now by the clock of the database, and lets fire what they call for, which `outbox` tells:
-    /// all of that or nothing. With a fence that is not the last one nothing is written: none.
+    /// all of that or nothing. Of what calls for too many alerts at once some fire, and the prices wait: a price that is
+    /// written has no alert left to fire, whatever dies when. With a fence that is not the last one nothing is written: none.
     pub async fn observe_prices(
         &self,
         fence: Option<Fence>,
@@ -131,9 +132,7 @@ impl Store {
             Box::pin(async move { observe(session, fence, prices, &*outbox).await })
         });
         let Some((observed, told)) = observed.await?.value else { return Ok(None) };
-        if let Some(told) = told {
-            told();
-        }
+        told.into_iter().for_each(|told| told());
         Ok(Some(observed))
     }
 }
@@ -150,7 +149,7 @@ async fn observe(
     fence: Option<Fence>,
     prices: HashMap<TokenId, Decimal>,
     outbox: &dyn Outbox,
-) -> Result<Option<(Observed, Option<Told>)>, Fault> {
+) -> Result<Option<(Observed, Vec<Told>)>, Fault> {
     if let Some(Fence(fence)) = fence {
         let held = session.change(Query::new(HOLD).bind(LEASE).bind(fence)).await?;
         if held == 0 {
@@ -159,14 +158,18 @@ async fn observe(
     }
     let observed_at = session.now().await?;
     let prices: Vec<(TokenId, Decimal)> = prices.into_iter().collect();
-    let row = |(token, price): &(TokenId, Decimal)| (*token, Price { price: *price, observed_at });
     // First: the lock of the version lets one write prices at a time, also if two believe that it is theirs to do.
-    let version = tokens::put_prices(session, prices.iter().map(row).collect()).await?;
+    let version = tokens::next_version(session).await?;
     let Fired { alerts, more } = firing::fire(session, &prices, observed_at).await?;
-    let told = match alerts.is_empty() {
-        true => None,
-        // Last: what it locks is waited for by people who publish.
-        false => Some(outbox.say(session.open(), &alerts).await?),
-    };
+    if !more {
+        let row =
+            |(token, price): &(TokenId, Decimal)| (*token, Price { price: *price, observed_at });
+        tokens::put_under(session, version, prices.iter().map(row).collect()).await?;
+    }
+    // Last: what it locks is waited for by people who publish.
+    let mut told = Vec::new();
+    for alerts in alerts.chunks(firing::A_STATEMENT) {
+        told.push(outbox.say(session.open(), alerts).await?);
+    }
     Ok(Some((Observed { version, fired: alerts.len(), more }, told)))
 }

@@ -139,7 +139,11 @@ impl Store {
     /// Writes prices down and says under which version.
     pub async fn put_prices(&self, prices: Prices) -> Result<i64, Refusal> {
         let put = self.run(Purpose::Write, Whose::Anybody, move |session| {
-            Box::pin(async move { put_prices(session, prices).await })
+            Box::pin(async move {
+                let version = next_version(session).await?;
+                put_under(session, version, prices).await?;
+                Ok(version)
+            })
         });
         put.await.map(|stored| stored.value)
     }
@@ -205,9 +209,18 @@ struct Version {
     version: i64,
 }
 
-pub(super) async fn put_prices(session: &mut Session, prices: Prices) -> Result<i64, Fault> {
-    let version =
-        session.row::<Version>(Query::new(NEXT_VERSION)).await?.map_or(0, |row| row.version);
+/// The version of the prices that this transaction writes; nobody else writes any until it ends.
+pub(super) async fn next_version(session: &mut Session) -> Result<i64, Fault> {
+    let row: Option<Version> = session.row(Query::new(NEXT_VERSION)).await?;
+    Ok(row.map_or(0, |row| row.version))
+}
+
+/// Writes prices down under the version of this transaction.
+pub(super) async fn put_under(
+    session: &mut Session,
+    version: i64,
+    prices: Prices,
+) -> Result<(), Fault> {
     let prices: Vec<(TokenId, Price)> = prices.into_iter().collect();
     for prices in prices.chunks(MOST) {
         let row = |(token, price): &(TokenId, Price)| -> [Value; 4] {
@@ -221,7 +234,7 @@ pub(super) async fn put_prices(session: &mut Session, prices: Prices) -> Result<
             );
         session.change(put).await?;
     }
-    Ok(version)
+    Ok(())
 }
 
 /// Which of these tokens are there.

@@ -105,8 +105,8 @@ pub async fn two_nodes_that_store_a_price_at_once_fire_once(it: Fixture) {
     assert_eq!((it.count("alerts"), it.heard.take().len()), (20, 20));
 }
 
-pub async fn a_crowd_with_one_target_fires_in_several_steps(it: Fixture) {
-    let count = super::super::firing::MOST + 5;
+/// Lets so many more than ana plan what she plans.
+async fn crowd(it: &Fixture, count: usize) {
     // The first by the front door, for the form of its rows.
     let id = it.planned(&it.ana).await;
     it.sql(&format!("delete from strategy_steps where strategy = '{id}' and position > 0"));
@@ -127,10 +127,32 @@ pub async fn a_crowd_with_one_target_fires_in_several_steps(it: Fixture) {
          target_value, sell_percent, target_price, state, before_percent, alert_reached, watched_token, fires_from, \
          fires_until from strategy_steps, numbers where strategy = '{id}'"
     ));
+}
+
+/// Whether a price of the token is written down.
+async fn is_stored(it: &Fixture) -> bool {
+    it.second.prices_since(0).await.unwrap().0.contains_key(&it.btc)
+}
+
+pub async fn a_crowd_with_one_target_fires_with_the_price_that_reaches_it(it: Fixture) {
+    let count = super::super::firing::A_STATEMENT + 5;
+    crowd(&it, count).await;
+    let all = price(&it, "1550").await;
+    assert_eq!((all.fired, all.more, it.count("alerts")), (count + 1, false, count as i64 + 1));
+    assert!(is_stored(&it).await);
+    assert_eq!(it.heard.take().len(), count + 1, "each was told");
+}
+
+pub async fn a_price_is_not_written_before_all_that_it_calls_for_has_fired(it: Fixture) {
+    let count = super::super::firing::MOST + 5;
+    crowd(&it, count).await;
     let first = price(&it, "1550").await;
     assert!(first.more && first.fired < count, "{first:?}");
+    assert!(!is_stored(&it).await, "who dies now has left nothing out");
     let second = price(&it, "1550").await;
     assert_eq!((first.fired + second.fired, second.more), (count + 1, false));
+    assert!(is_stored(&it).await);
+    assert_eq!(price(&it, "1550").await.fired, 0);
 }
 
 pub async fn only_active_strategies_fire(it: Fixture) {

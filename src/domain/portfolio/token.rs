@@ -36,7 +36,7 @@ pub type Prices = HashMap<TokenId, Price>;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PriceBoard {
     pub prices: Prices,
-    /// Rises with each change.
+    /// Rises with each change, to microseconds since 1970 or further.
     pub version: i64,
 }
 

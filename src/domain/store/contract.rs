@@ -82,7 +82,8 @@ contract! {
     tokens:
         tokens_are_found_by_the_beginning_of_symbol_or_name,
         a_token_keeps_its_id_when_its_provider_renames_it,
-        prices_are_one_a_token_and_read_from_a_version_on;
+        prices_are_one_a_token_and_read_from_a_version_on,
+        prices_of_a_database_that_was_set_back_are_news_to_who_saw_later_ones;
     pricing:
         one_has_the_lease_until_it_ends,
         who_lost_the_lease_writes_nothing,

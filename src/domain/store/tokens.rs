@@ -16,6 +16,7 @@ use super::{
 };
 use crate::domain::{
     decimal::Decimal,
+    moment::Moment,
     portfolio::{
         Refusal,
         id::TokenId,
@@ -200,8 +201,11 @@ async fn put(session: &mut Session, rows: Vec<[Value; 7]>) -> Result<(), Fault> 
     Ok(())
 }
 
-const NEXT_VERSION: &str = "insert into price_versions (id, version) values (1, 1) \
-    on conflict (id) do update set version = price_versions.version + 1 returning version";
+/// It rises with the clock, as generations do: nodes that have seen later prices than a database that was set back knows of
+/// (a restored copy, a standby that lagged) don't wait for it to catch up.
+const NEXT_VERSION: &str = "insert into price_versions (id, version) values (1, $1) \
+    on conflict (id) do update set version = case when price_versions.version < excluded.version \
+    then excluded.version else price_versions.version + 1 end returning version";
 
 #[derive(QueryableByName)]
 struct Version {
@@ -211,7 +215,7 @@ struct Version {
 
 /// The version of the prices that this transaction writes; nobody else writes any until it ends.
 pub(super) async fn next_version(session: &mut Session) -> Result<i64, Fault> {
-    let row: Option<Version> = session.row(Query::new(NEXT_VERSION)).await?;
+    let row: Option<Version> = session.row(Query::new(NEXT_VERSION).bind(Moment::now())).await?;
     Ok(row.map_or(0, |row| row.version))
 }
 

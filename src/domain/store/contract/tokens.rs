@@ -58,3 +58,26 @@ pub async fn prices_are_one_a_token_and_read_from_a_version_on(it: Fixture) {
     assert_eq!(new, Prices::from([(it.btc, price("3", 2))]));
     assert_eq!(it.store.prices_since(second).await, Ok((Prices::new(), second)));
 }
+
+pub async fn prices_of_a_database_that_was_set_back_are_news_to_who_saw_later_ones(it: Fixture) {
+    let prices = |price: &str, at| {
+        Prices::from([(it.btc, Price { price: d(price), observed_at: second(at) })])
+    };
+    it.store.put_prices(prices("1", 1)).await.unwrap();
+    it.sql("create table old_prices as select * from prices");
+    it.sql("create table old_versions as select * from price_versions");
+    let mut seen = 0;
+    for n in 2..10 {
+        seen = it.store.put_prices(prices("2", n)).await.unwrap();
+    }
+    it.sql("delete from prices; insert into prices select * from old_prices");
+    it.sql("delete from price_versions; insert into price_versions select * from old_versions");
+    assert_eq!(it.second.prices_since(seen).await, Ok((Prices::new(), seen)));
+    it.store.put_prices(prices("3", 20)).await.unwrap();
+    let (news, version) = it.second.prices_since(seen).await.unwrap();
+    assert_eq!(news, prices("3", 20));
+    assert!(version > seen);
+    // A clock that went back gives none out twice either.
+    it.sql(&format!("update price_versions set version = {}", i64::MAX / 2));
+    assert_eq!(it.store.put_prices(prices("4", 21)).await, Ok(i64::MAX / 2 + 1));
+}

@@ -7,6 +7,7 @@ mod number;
 pub mod pace;
 pub mod quotes;
 mod refresher;
+mod rota;
 pub mod simulated;
 
 pub use known::KnownPrices;

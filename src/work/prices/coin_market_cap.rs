@@ -89,6 +89,9 @@ impl CoinMarketCap {
                 let why = format!("it answered {status}: is prices.api_key right, and paid for?");
                 return Err(NoQuotes::Refused(why));
             }
+            status if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT => {
+                return Err(NoQuotes::Rejected(format!("it answered {status}")));
+            }
             status => return Err(NoQuotes::Unavailable(format!("it answered {status}"))),
         }
         let body = response.body().limit(LONGEST).await;

@@ -36,7 +36,9 @@ impl Pace {
             NoQuotes::Busy(Some(named)) => *named,
             // A wrong key does not become right by itself.
             NoQuotes::Refused(_) => LONGEST,
-            NoQuotes::Busy(None) | NoQuotes::Unavailable(_) => Duration::ZERO,
+            NoQuotes::Busy(None) | NoQuotes::Rejected(_) | NoQuotes::Unavailable(_) => {
+                Duration::ZERO
+            }
         };
         let wait = doubled.max(named).min(LONGEST);
         wait + wait.mul_f64(dice.clamp(0.0, 1.0) / 10.0)

@@ -34,6 +34,8 @@ pub type Quotes = HashMap<i64, Option<Decimal>>;
 pub enum NoQuotes {
     /// Too often: come back after that time, if it says when.
     Busy(Option<Duration>),
+    /// It does not take this call, for what it asks for.
+    Rejected(String),
     /// It can't be reached, is broken, or says what nobody understands.
     Unavailable(String),
     /// It does not want us: the key is wrong, or the plan is used up.
@@ -44,6 +46,9 @@ impl fmt::Display for NoQuotes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Busy(_) => f.write_str("the provider of prices says that it is asked too often"),
+            Self::Rejected(why) => {
+                write!(f, "the provider of prices does not take what it is asked: {why}")
+            }
             Self::Unavailable(why) => write!(f, "the provider of prices can't be asked: {why}"),
             Self::Refused(why) => write!(f, "the provider of prices does not let us in: {why}"),
         }

@@ -15,7 +15,8 @@ use rand::RngExt;
 
 use super::{
     pace::Pace,
-    quotes::{A_CALL, NoQuotes, Provider, judge},
+    quotes::{NoQuotes, Provider, Quotes, Wanted, judge},
+    rota::{Rota, Round},
 };
 use crate::{
     domain::{
@@ -49,6 +50,7 @@ pub struct Refresher {
     me: String,
     metrics: Arc<Metrics>,
     pace: Pace,
+    rota: Rota,
     interval: Duration,
     /// When the next round is due.
     due: Instant,
@@ -84,6 +86,7 @@ impl Refresher {
             me,
             metrics,
             pace: Pace::default(),
+            rota: Rota::default(),
             interval,
             due: Instant::now(),
             complained: false,
@@ -118,25 +121,40 @@ impl Refresher {
         Ok(fence.map(Some))
     }
 
-    /// What has come is kept call by call: it is as good when a later one fails.
     async fn round(&mut self, fence: Option<Fence>) -> Result<Turn, Turn> {
         let wanted = self.store.wanted_prices().await.map_err(Turn::Broken)?;
         // While it does not answer, one call finds out whether it is back.
         let calls = if self.pace.is_open() { 1 } else { usize::MAX };
-        for call in wanted.chunks(A_CALL).take(calls) {
+        let mut round = self.rota.round(wanted, calls, Instant::now());
+        let asked = self.ask_all(fence, &mut round).await;
+        let learnt = self.rota.learn(round, Instant::now());
+        for number in learnt.iter().flatten() {
+            log::warn!("the provider takes no call with token {number}: it is asked for apart");
+        }
+        asked?;
+        learnt.map(|_| Turn::Round).map_err(|why| Turn::Unanswered(NoQuotes::Rejected(why)))
+    }
+
+    /// What has come is kept call by call: it is as good when a later one fails.
+    async fn ask_all(&mut self, fence: Option<Fence>, round: &mut Round) -> Result<(), Turn> {
+        while let Some(call) = round.next_call() {
             // A round may take longer than the lease lasts.
             if self.lease().await.map_err(Turn::Broken)? != Some(fence) {
                 return Err(Turn::Lost);
             }
             let asked = call.iter().map(|one| (one.provider_id, one.price)).collect();
-            let since = Instant::now();
-            self.metrics.price_calls_total.inc();
-            let quotes = self.provider.quotes(&asked).await.map_err(Turn::Unanswered)?;
-            // Who stood still meanwhile would call old prices new ones.
-            if since.elapsed() > LASTS {
-                let why = "what it answered was not looked at in time".to_owned();
-                return Err(Turn::Unanswered(NoQuotes::Unavailable(why)));
-            }
+            let quotes = match self.ask(&asked).await {
+                Ok(quotes) => quotes,
+                Err(NoQuotes::Rejected(why)) => {
+                    round.refused(call, why);
+                    continue;
+                }
+                Err(why) => {
+                    self.rota.failed(&call);
+                    return Err(Turn::Unanswered(why));
+                }
+            };
+            round.answered(&call);
             let judged = judge(&asked, &quotes);
             for lie in judged.lies.values() {
                 self.metrics.price_lies_total.of(lie.as_str()).inc();
@@ -145,7 +163,19 @@ impl Refresher {
                 |one: &store::WantedPrice| Some((one.token, *judged.prices.get(&one.provider_id)?));
             self.keep(fence, call.iter().filter_map(price).collect()).await?;
         }
-        Ok(Turn::Round)
+        Ok(())
+    }
+
+    async fn ask(&mut self, wanted: &Wanted) -> Result<Quotes, NoQuotes> {
+        let since = Instant::now();
+        self.metrics.price_calls_total.inc();
+        let quotes = self.provider.quotes(wanted).await?;
+        // Who stood still meanwhile would call old prices new ones.
+        if since.elapsed() > LASTS {
+            let why = "what it answered was not looked at in time".to_owned();
+            return Err(NoQuotes::Unavailable(why));
+        }
+        Ok(quotes)
     }
 
     async fn keep(

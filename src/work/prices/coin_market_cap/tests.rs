@@ -91,6 +91,19 @@ async fn a_wrong_key_is_told_apart_from_a_service_that_is_broken() {
 }
 
 #[actix::test]
+async fn a_call_that_it_does_not_take_says_nothing_of_the_next() {
+    for status in ["400 Bad Request", "404 Not Found", "414 URI Too Long"] {
+        let rejected = asked(answer(status, "", r#"{"status": {"error_code": 400}}"#)).await;
+        assert!(
+            matches!(&rejected, Err(NoQuotes::Rejected(why)) if why.contains(status)),
+            "{rejected:?}"
+        );
+    }
+    let late = asked(answer("408 Request Timeout", "", "")).await;
+    assert!(matches!(late, Err(NoQuotes::Unavailable(_))), "{late:?}");
+}
+
+#[actix::test]
 async fn garbage_halves_and_floods_are_no_answer() {
     for body in ["", "<html>", "[]", "{}", r#"{"data": []}"#, r#"{"data": {"1": {"id": 1}}"#] {
         let garbage = asked(answer("200 OK", "", body)).await;

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::id::TokenId;
 use crate::domain::{decimal::Decimal, moment::Moment};
 
-/// How old a price may be and still be called fresh.
-pub const FRESH: Duration = Duration::from_secs(30);
+/// How old a price may be and still be called fresh: as long as nobody has missed the next one. Prices come each 30 s, and then
+/// take up to 3 s to be answered, stored and known to all nodes; without these each of them would be stale before each next one.
+pub const FRESH: Duration = Duration::from_secs(30 + 3);
 
 /// A thing that can be held. Two may share a symbol; `provider_id` tells them apart.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]

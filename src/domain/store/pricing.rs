@@ -16,10 +16,13 @@ use super::{
     tokens,
     transact::{Purpose, Whose},
 };
-use crate::domain::{
-    decimal::Decimal,
-    moment::Moment,
-    portfolio::{Refusal, id::TokenId, token::Price},
+use crate::{
+    domain::{
+        decimal::Decimal,
+        moment::Moment,
+        portfolio::{Refusal, id::TokenId, token::Price},
+    },
+    fail_point,
 };
 
 /// What the lease on prices is called.
@@ -155,6 +158,7 @@ async fn observe(
         if held == 0 {
             return Ok(None);
         }
+        fail_point!("price.held");
     }
     let observed_at = session.now().await?;
     let prices: Vec<(TokenId, Decimal)> = prices.into_iter().collect();

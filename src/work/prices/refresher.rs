@@ -1,8 +1,8 @@
 //! Asks for prices on behalf of the whole cluster, in the background.
 //!
-//! One node at a time does it: who has the lease in the database. It asks each half minute for what anybody holds or
-//! plans for, a hundred tokens a call, and writes what it believes under the number of its lease, so that one which stood
-//! still meanwhile writes nothing old. A node alone on its file needs no lease.
+//! One node at a time does it: who has the lease in the database. It asks each half minute, from one beginning to the
+//! next, for what anybody holds or plans for, a hundred tokens a call, and writes what it believes under the number of its
+//! lease, so that one which stood still meanwhile writes nothing old. A node alone on its file needs no lease.
 
 use std::{
     collections::HashMap,
@@ -24,7 +24,7 @@ use crate::{
         portfolio::{Refusal, id::TokenId},
         store::{self, Fence, Observed, Outbox, Store},
     },
-    fail_point,
+    fail_point, fail_point_async,
     platform::metrics::Metrics,
     work::turns::{self, Work},
 };
@@ -68,6 +68,8 @@ enum Turn {
     Lost,
     /// The database did not do its part.
     Broken(Refusal),
+    /// Whether it has the lease is not known: nobody was asked.
+    Unknown(Refusal),
 }
 
 impl Refresher {
@@ -97,13 +99,13 @@ impl Refresher {
         let fence = match self.lease().await {
             Ok(Some(fence)) if self.due <= Instant::now() => fence,
             Ok(_) => return Turn::Idle,
-            Err(why) => return Turn::Broken(why),
+            Err(why) => return Turn::Unknown(why),
         };
         let round = self.round(fence).await.unwrap_or_else(|instead| instead);
         let outcome = match &round {
             Turn::Round | Turn::Idle => "answered",
             Turn::Unanswered(_) => "unanswered",
-            Turn::Lost | Turn::Broken(_) => "not_kept",
+            Turn::Lost | Turn::Broken(_) | Turn::Unknown(_) => "not_kept",
         };
         self.metrics.price_rounds_total.of(outcome).inc();
         round
@@ -116,9 +118,7 @@ impl Refresher {
         if !self.store.is_shared() {
             return Ok(Some(None));
         }
-        let fence = self.store.lease_prices(&self.me, LASTS).await?;
-        fail_point!("lease.taken");
-        Ok(fence.map(Some))
+        Ok(self.store.lease_prices(&self.me, LASTS).await?.map(Some))
     }
 
     async fn round(&mut self, fence: Option<Fence>) -> Result<Turn, Turn> {
@@ -155,6 +155,8 @@ impl Refresher {
                 }
             };
             round.answered(&call);
+            // It stands still behind the last look at its clock.
+            fail_point_async!("price.answered");
             let judged = judge(&asked, &quotes);
             for lie in judged.lies.values() {
                 self.metrics.price_lies_total.of(lie.as_str()).inc();
@@ -191,7 +193,6 @@ impl Refresher {
             let kept = self.store.observe_prices(fence, prices.clone(), self.outbox.clone()).await;
             let Observed { fired, more, .. } = kept.map_err(Turn::Broken)?.ok_or(Turn::Lost)?;
             self.metrics.alerts_fired_total.inc_by(fired as u64);
-            fail_point!("price.written");
             if !more {
                 break;
             }
@@ -200,15 +201,15 @@ impl Refresher {
         Ok(())
     }
 
-    /// When the next round is due, and what is to be said of this one.
-    fn conclude(&mut self, turn: Turn) {
+    /// When the next round is due after one that began then, and what is to be said of this one.
+    fn conclude(&mut self, turn: Turn, began: Instant) {
         let now = Instant::now();
         match turn {
             Turn::Idle => {}
             Turn::Lost => log::info!("another node asks for prices by now"),
             Turn::Round => {
                 // One call too few while it was on trial: the others follow at once.
-                self.due = if self.pace.is_open() { now } else { now + self.interval };
+                self.due = if self.pace.is_open() { now } else { began + self.interval };
                 self.pace.answered();
                 if std::mem::take(&mut self.complained) {
                     log::info!("prices are fresh again");
@@ -224,6 +225,8 @@ impl Refresher {
                 self.due = self.due.max(now + AFTER_FAILURE);
                 self.complain(&why);
             }
+            // Nor need it wait: a holder that died in a transaction keeps the lease's row locked for some seconds.
+            Turn::Unknown(why) => self.complain(&why),
         }
     }
 
@@ -243,8 +246,13 @@ impl Work for Refresher {
     }
 
     async fn turn(&mut self) -> Duration {
+        let began = Instant::now();
         let turn = self.attempt().await;
-        self.conclude(turn);
-        TURN
+        self.conclude(turn, began);
+        // It looks whether it has the lease in between, and begins in time if it has.
+        match self.due.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => TURN,
+            rest => rest.min(TURN),
+        }
     }
 }

@@ -85,7 +85,12 @@ fn a_portfolio_shows_the_most_valuable_first_and_adds_up() {
     assert_eq!((totals.realized_profit, totals.holdings_count), (d("5"), 3));
     assert_eq!(totals.profit_percent, d("35.294117647058823529"));
     assert_eq!((totals.priced, totals.stale), (false, false));
-    assert!(view(&holdings, &prices, seconds(30)).unwrap().1.stale);
+    let stale = |after| view(&holdings, &prices, seconds(after)).unwrap().1.stale;
+    assert_eq!(
+        [30, 32, 33].map(stale),
+        [false, false, true],
+        "the next one comes each 30 s, and takes a while"
+    );
 }
 
 #[test]

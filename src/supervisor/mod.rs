@@ -12,6 +12,7 @@
 
 pub mod backoff;
 mod child;
+pub mod turns;
 mod watch;
 
 pub use backoff::FORGIVEN_AFTER;

@@ -6,4 +6,3 @@ pub mod forecasts;
 pub mod prices;
 pub mod retention;
 pub mod seed;
-mod turns;

@@ -9,7 +9,7 @@ use actix::ArbiterHandle;
 
 use crate::{
     realtime::journal::{Journal, Trimmed, Unavailable, writer::JournalHandle},
-    work::turns::{self, Work},
+    supervisor::turns::{self, Work},
 };
 
 /// A step is followed by a rest of so many times its length: trimming takes a tenth of the disk's time.

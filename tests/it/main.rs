@@ -41,6 +41,8 @@ mod rate_limits;
 mod recovery;
 mod replica;
 mod rolling;
+#[cfg(feature = "failpoints")]
+mod screens;
 mod seed;
 mod sizes;
 mod slow_reader;

@@ -16,13 +16,13 @@ const HEALS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Arms failpoints of a running node.
 #[track_caller]
-fn arm(node: &Node, plan: &str) {
+pub fn arm(node: &Node, plan: &str) {
     let answer = request(node.operator_port, "POST /failpoints HTTP/1.1", plan).expect("an answer");
     assert_eq!(answer.status, 204, "{answer:?}");
 }
 
 /// The witness: how often a point was hit.
-fn hits(node: &Node, point: &str) -> u64 {
+pub fn hits(node: &Node, point: &str) -> u64 {
     let answer = request(node.operator_port, "GET /failpoints HTTP/1.1", "").expect("an answer");
     answer.json()[point].as_u64().unwrap_or(0)
 }

@@ -5,13 +5,14 @@
 //! is told how things stand; from then on a part is told when it has changed, at most once a second.
 
 use std::{
+    cell::Cell,
     collections::{HashMap, HashSet},
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message, Supervised};
+use actix::ArbiterHandle;
 use futures_util::{FutureExt, StreamExt, stream};
 
 mod parts;
@@ -28,6 +29,7 @@ use crate::{
         portfolio::token::PriceBoard,
         reading::{Reading, Which},
     },
+    fail_point_async,
     ids::{Channel, UserId},
     platform::metrics::Metrics,
     protocol::{Payload, Publication},
@@ -36,7 +38,7 @@ use crate::{
         namespace::{DASHBOARD, Namespaces, PRICES},
         room::{audience::Audience, house::House},
     },
-    supervisor,
+    supervisor::turns::{self, Work},
 };
 
 /// How often it looks who has come in.
@@ -48,10 +50,10 @@ const PACE: Duration = Duration::from_secs(1);
 /// People whose parts are computed at the same time.
 const TOGETHER: usize = 32;
 
-/// It hears of its own turns only.
-const MAILBOX: usize = 4;
+/// How often a panic is complained of, whoever's data it is about.
+const COMPLAINS: Duration = Duration::from_secs(30);
 
-/// What the work needs. It outlives a fall of the actor.
+/// What the work needs.
 pub struct Sources {
     pub reading: Arc<Reading>,
     /// The last known prices.
@@ -78,15 +80,8 @@ impl Audience for Doorbell {
     }
 }
 
-/// The actor.
+/// The work of telling: who watches what, and what they were told.
 pub struct Screens {
-    work: Arc<tokio::sync::Mutex<Work>>,
-    /// Counts turns, so that one which was under way while the actor fell does not go on beside the next.
-    turns: u64,
-}
-
-/// Who watches what, and what they were told. Whoever has it does a turn.
-struct Work {
     sources: Sources,
     doorbell: Arc<Doorbell>,
     tickers: Tickers,
@@ -94,48 +89,28 @@ struct Work {
     looked: Instant,
     /// Of the prices that were applied last.
     version: i64,
+    /// When a panic was complained of last.
+    complained: Option<Instant>,
 }
-
-/// A turn is over.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Turned(u64);
 
 impl Screens {
     /// Starts on a thread, and hears from the house who comes in.
-    pub fn start(sources: Sources, arbiter: &ArbiterHandle) -> Addr<Self> {
+    pub fn start(sources: Sources, arbiter: &ArbiterHandle) {
         let doorbell =
             Arc::new(Doorbell { namespaces: sources.namespaces.clone(), rung: Mutex::default() });
         sources.house.show_to(doorbell.clone());
-        let work = Work {
+        turns::start(arbiter, move || Self {
             sources,
             doorbell,
             tickers: Tickers::default(),
             watched: HashMap::new(),
             looked: Instant::now(),
             version: 0,
-        };
-        let work = Arc::new(tokio::sync::Mutex::new(work));
-        supervisor::start("screens", MAILBOX, arbiter, move |_| Self { work, turns: 0 })
-    }
-
-    fn turn(&mut self, me: Addr<Self>) {
-        self.turns += 1;
-        let (work, number) = (self.work.clone(), self.turns);
-        actix_rt::spawn(async move {
-            // Else nobody would begin the next one.
-            let turn = async { work.lock().await.turn().await };
-            if AssertUnwindSafe(turn).catch_unwind().await.is_err() {
-                log::error!("what a dashboard shows could not be computed: it panicked");
-            }
-            #[allow(clippy::disallowed_methods, reason = "one turn at a time")]
-            me.do_send(Turned(number));
+            complained: None,
         });
     }
-}
 
-impl Work {
-    async fn turn(&mut self) {
+    async fn work(&mut self) {
         let now = Instant::now();
         let rung = {
             let mut rung = self.doorbell.rung.lock().unwrap_or_else(PoisonError::into_inner);
@@ -199,16 +174,39 @@ impl Work {
     }
 
     async fn tell_people(&mut self, board: &PriceBoard, now: Instant) {
-        let sources = &self.sources;
+        let (sources, fallen) = (&self.sources, &Cell::new(false));
         let due = self.watched.iter_mut().filter_map(|(channel, watched)| {
             let kinds = watched.due(now, PACE);
             (!kinds.is_empty()).then_some((channel, watched, kinds))
         });
         stream::iter(due)
             .for_each_concurrent(TOGETHER, |(channel, watched, kinds)| async move {
-                sources.tell(channel, watched, &kinds, board, now).await;
+                let tell = sources.tell(channel, watched, &kinds, board);
+                // One person's broken data holds up nobody else.
+                if AssertUnwindSafe(tell).catch_unwind().await.is_err() {
+                    watched.fell(&kinds, Instant::now());
+                    fallen.set(true);
+                }
             })
             .await;
+        let is_new = |at: Instant| now.duration_since(at) >= COMPLAINS;
+        if fallen.get() && self.complained.is_none_or(is_new) {
+            self.complained = Some(now);
+            log::error!("what somebody's dashboard shows could not be computed: it panicked");
+        }
+    }
+}
+
+impl Work for Screens {
+    const NAME: &'static str = "screens";
+
+    fn first(&self) -> Duration {
+        TURN
+    }
+
+    async fn turn(&mut self) -> Duration {
+        self.work().await;
+        TURN
     }
 }
 
@@ -219,13 +217,16 @@ impl Sources {
         watched: &mut Watched,
         kinds: &[Kind],
         board: &PriceBoard,
-        now: Instant,
     ) {
         let wanted: Vec<Which> = kinds.iter().flat_map(|kind| kind.needs()).copied().collect();
         let read = async {
             let present = match watched.present() {
                 Some(present) => present,
-                None => self.reading.present(&watched.user).await?,
+                None => {
+                    let present = self.reading.present(&watched.user).await?;
+                    watched.stands(present);
+                    present
+                }
             };
             self.reading.view(&watched.user, &wanted, present).await
         };
@@ -234,7 +235,9 @@ impl Sources {
             // It stays due.
             Err(why) => return log::debug!("what a dashboard shows can't be read: {why}"),
         };
-        let at = Moment::now();
+        fail_point_async!("screens.read");
+        // Reading took its time: the next message is counted from this one.
+        let (at, now) = (Moment::now(), Instant::now());
         for kind in kinds {
             match part(*kind, &view, board, at) {
                 Ok((part, print)) => {
@@ -264,26 +267,5 @@ impl Sources {
         };
         let said = Arrived::Said { publication: Arc::new(publication), keep: true };
         self.house.arrived(channel, said);
-    }
-}
-
-impl Actor for Screens {
-    type Context = Context<Self>;
-
-    /// Also after a fall, which drops the timer or the message that would have gone on.
-    fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_later(TURN, |this, ctx| this.turn(ctx.address()));
-    }
-}
-
-impl Supervised for Screens {}
-
-impl Handler<Turned> for Screens {
-    type Result = ();
-
-    fn handle(&mut self, Turned(number): Turned, ctx: &mut Self::Context) {
-        if number == self.turns {
-            ctx.run_later(TURN, |this, ctx| this.turn(ctx.address()));
-        }
     }
 }

@@ -10,6 +10,8 @@ pub(super) struct Watched {
     pub user: UserId,
     /// How their data stood when it was looked at last.
     present: Option<Present>,
+    /// Somebody came in since then, who may have seen by HTTP what was written later.
+    is_outdated: bool,
     told: [Told; Kind::ALL.len()],
 }
 
@@ -25,16 +27,17 @@ struct Told {
 
 impl Watched {
     pub fn new(user: UserId) -> Self {
-        Self { user, present: None, told: Default::default() }
+        Self { user, present: None, is_outdated: false, told: Default::default() }
     }
 
-    /// How their data stood when it was looked at last, if it was.
+    /// How their data stood when it was looked at last, if that was after the last of them came.
     pub fn present(&self) -> Option<Present> {
-        self.present
+        self.present.filter(|_| !self.is_outdated)
     }
 
     /// Somebody came in.
     pub fn came(&mut self) {
+        self.is_outdated = true;
         for told in &mut self.told {
             (told.is_due, told.to_all) = (true, true);
         }
@@ -48,6 +51,7 @@ impl Watched {
     /// How their data stands. What was computed ahead concerns only forecasts.
     pub fn stands(&mut self, present: Present) {
         let before = self.present.replace(present);
+        self.is_outdated = false;
         let is_other =
             |of: fn(&Present) -> i64| before.as_ref().is_none_or(|b| of(b) != of(&present));
         let (data, computed) = (is_other(|p| p.generation), is_other(|p| p.computed));
@@ -64,6 +68,13 @@ impl Watched {
             told.is_due && told.at.is_none_or(|at| now.duration_since(at) >= pace)
         };
         Kind::ALL.into_iter().filter(is_due).collect()
+    }
+
+    /// It could not be looked at: it is tried again after a while.
+    pub fn fell(&mut self, kinds: &[Kind], now: Instant) {
+        for kind in kinds {
+            self.told[*kind as usize].at = Some(now);
+        }
     }
 
     /// It was looked at; whether it is to be told.
@@ -130,6 +141,18 @@ mod tests {
         let (mut watched, now) = (watched(), Instant::now());
         tell_all(&mut watched, 1, now);
         watched.came();
+        assert_eq!(watched.present(), None, "the last look may be older than what they have seen");
+        watched.stands(Present { generation: 1, computed: 1 });
+        assert!(watched.present().is_some());
+        assert_eq!(tell_all(&mut watched, 1, now + PACE), Kind::ALL);
+        assert_eq!(watched.due(now + PACE * 2, PACE), [], "nothing else changed");
+    }
+
+    #[test]
+    fn what_could_not_be_computed_is_tried_again_a_second_later() {
+        let (mut watched, now) = (watched(), Instant::now());
+        watched.fell(&watched.due(now, PACE), now);
+        assert_eq!(watched.due(now + PACE / 2, PACE), []);
         assert_eq!(tell_all(&mut watched, 1, now + PACE), Kind::ALL);
     }
 }

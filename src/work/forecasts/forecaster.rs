@@ -27,10 +27,8 @@ use crate::{
     },
     ids::UserId,
     platform::{metrics::Metrics, settings::Forecasting},
-    work::{
-        prices::KnownPrices,
-        turns::{self, Work},
-    },
+    supervisor::turns::{self, Work},
+    work::prices::KnownPrices,
 };
 
 /// People with a stale forecast that one look finds, at most.

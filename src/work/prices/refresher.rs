@@ -26,7 +26,7 @@ use crate::{
     },
     fail_point, fail_point_async,
     platform::metrics::Metrics,
-    work::turns::{self, Work},
+    supervisor::turns::{self, Work},
 };
 
 /// How often it looks whether it has the lease, and whether a round is due.

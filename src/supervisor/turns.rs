@@ -5,11 +5,11 @@ use std::{future::Future, rc::Rc, time::Duration};
 use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Supervised, WrapFuture};
 use tokio::sync::Mutex;
 
-use crate::supervisor;
+use super::{backoff::FORGIVEN_AFTER, child};
 
-/// After a turn that panicked: so long that the supervisor takes each such fall for the first one. Nobody waits for
-/// this work, so it is no reason to end the process.
-const AFTER_FALL: Duration = supervisor::FORGIVEN_AFTER;
+/// After a turn that panicked: so long that the supervisor takes each such fall for the first one. Work that nobody waits
+/// for is no reason to end the process; what people wait for catches what concerns one of them itself.
+const AFTER_FALL: Duration = FORGIVEN_AFTER;
 
 /// Nobody sends it anything.
 const MAILBOX: usize = 1;
@@ -46,7 +46,7 @@ fn start_with<W: Work>(
     arbiter: &ArbiterHandle,
     make: impl FnOnce() -> W + Send + 'static,
 ) {
-    supervisor::start(W::NAME, MAILBOX, arbiter, move |ctx| {
+    child::start(W::NAME, MAILBOX, arbiter, move |ctx| {
         let work = make();
         let (rest, _me) = (work.first(), ctx.address());
         Worker { work: Rc::new(Mutex::new(work)), rest, after_fall, _me }
@@ -86,6 +86,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::supervisor;
 
     /// Says the number of each turn; the second one panics.
     struct Counting {

@@ -137,6 +137,135 @@ fn a_node_that_stood_still_while_it_asked_writes_nothing_old() {
     assert_eq!(provider.calls(key), calls, "it asks no more");
 }
 
+/// The id of a token of [`many`].
+fn id(number: i64) -> String {
+    format!("018bcfe5-6800-7000-8000-{number:012}")
+}
+
+/// Writes so many tokens down, and somebody who plans for each.
+fn many(count: i64) -> String {
+    let rows = |row: &dyn Fn(i64) -> String| (1..=count).map(row).collect::<Vec<_>>().join(", ");
+    let token = |n| format!("('{}', 'T{n}', 'Token {n}', 't{n}', 'token {n}', {n})", id(n));
+    let plan = |n| format!("('{}', 'ana', '{}', 'exit', '1', '1', 'draft', 1, 1)", id(n), id(n));
+    format!(
+        "insert into tokens (id, symbol, name, symbol_key, name_key, provider_id) values {}; \
+         insert into strategies (id, owner, token, name, base_quantity, reference_price, status, created_at, \
+         updated_at) values {}",
+        rows(&token),
+        rows(&plan)
+    )
+}
+
+#[test]
+fn five_hundred_tokens_are_five_calls_an_interval_for_all_nodes_together() {
+    let server = Postgres::start(&[]).expect("a PostgreSQL server");
+    let (provider, address) = Provider::start();
+    // However long it takes to answer.
+    provider.is_late(Duration::from_millis(100));
+    let url = server.url("postgres");
+    let node = |key| {
+        let mut settings = vec![("POSTGRES__URL", url.as_str())];
+        settings.extend(asking(&address, key));
+        let interval = settings.last_mut().expect("the interval");
+        *interval = ("PRICES__INTERVAL", "2s");
+        Node::with(&settings)
+    };
+    let _nodes = [node("one"), node("two")];
+    sql(&server, &many(500));
+    let asked = until("it was asked in three rounds and a bit", DEADLINE, || {
+        let asked = provider.asked();
+        (asked.len() > 15).then_some(asked)
+    });
+    let rounds: Vec<_> = asked.chunks(5).collect();
+    for round in &rounds[..3] {
+        let mut ids: Vec<i64> = round.iter().flat_map(|call| call.ids.clone()).collect();
+        ids.sort();
+        assert_eq!(ids, (1..=500).collect::<Vec<_>>(), "each once a round");
+        assert!(round.iter().all(|call| call.ids.len() == 100 && call.key == asked[0].key));
+    }
+    let apart: Vec<_> = rounds.windows(2).map(|two| two[1][0].at - two[0][0].at).collect();
+    assert!(apart.iter().all(|gap| *gap > Duration::from_millis(1_900)), "{apart:?}");
+    let least = apart.iter().min().expect("two");
+    assert!(*least < Duration::from_millis(2_400), "from beginning to beginning: {apart:?}");
+}
+
+#[test]
+fn a_token_that_the_provider_does_not_take_costs_no_other_its_price() {
+    let (provider, address) = Provider::start();
+    let node = Node::with(&asking(&address, "one"));
+    provider.refuses(&[42]);
+    file_sql(&node, &many(250));
+    let known = |number: i64| {
+        let answer = ask(&node, "ana", &format!("GET /v1/prices?ids={}", id(number)), &Value::Null);
+        answer["items"][0]["price"].is_string()
+    };
+    until("the others have a price", DEADLINE, || {
+        [1, 41, 43, 100, 101, 250].into_iter().all(known).then_some(())
+    });
+    assert!(!known(42));
+    let before = provider.asked().len();
+    let calls = until("it goes on", DEADLINE, || {
+        let asked = provider.asked().split_off(before);
+        (asked.len() >= 6).then_some(asked)
+    });
+    // What is left of the round in which it was found comes first.
+    let later = calls.iter().filter(|call| call.ids.len() >= 49);
+    assert!(later.clone().count() >= 3 && later.clone().all(|call| !call.ids.contains(&42)));
+    assert!(node.log().contains("takes no call with token 42"));
+}
+
+/// Arms a point at the node that asks, and waits until it stands there.
+#[cfg(feature = "failpoints")]
+fn stands_at(node: &Node, point: &str) {
+    crate::panics::arm(node, &format!("{point}=pause*1"));
+    until("it stands there", DEADLINE, || (crate::panics::hits(node, point) > 0).then_some(()));
+    node.signal(Signal::SIGSTOP);
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_node_that_stood_still_before_it_wrote_is_refused() {
+    let server = Postgres::start(&[]).expect("a PostgreSQL server");
+    let (provider, address) = Provider::start();
+    let nodes = two(&server, &address);
+    plan(&nodes[0].1, "ana", "1550");
+    let [(_, stands), (other, goes_on)] = who_asks(nodes, &provider);
+    stands_at(&stands, "price.answered");
+    until("the other one asks", Duration::from_secs(15), || {
+        (provider.calls(other) > 1).then_some(())
+    });
+    let mut last = price(&goes_on).expect("a price");
+    stands.signal(Signal::SIGCONT);
+    crate::panics::arm(&stands, "price.answered=off");
+    until("what it had is not kept", DEADLINE, || {
+        let now = price(&goes_on).expect("a price");
+        assert!(now >= last, "{now} came after {last}");
+        last = now;
+        series(&stands, "fanfare_price_rounds_total{outcome=\"not_kept\"}")
+            .filter(|count| *count > 0.0)
+    });
+    let late = series(&stands, "fanfare_price_rounds_total{outcome=\"unanswered\"}");
+    assert_eq!(late.unwrap_or_default(), 0.0, "it was the fence that refused it");
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn another_node_goes_on_when_one_stands_still_in_its_transaction() {
+    let server = Postgres::start(&[]).expect("a PostgreSQL server");
+    let (provider, address) = Provider::start();
+    let nodes = two(&server, &address);
+    plan(&nodes[0].1, "ana", "1550");
+    let [(_, stands), (other, goes_on)] = who_asks(nodes, &provider);
+    stands_at(&stands, "price.held");
+    let stood = Instant::now();
+    until("the other one asks", Duration::from_secs(15), || {
+        (provider.calls(other) > 0).then_some(())
+    });
+    assert!(stood.elapsed() < Duration::from_secs(10), "after {:?}", stood.elapsed());
+    let known = price(&goes_on);
+    until("prices go on", DEADLINE, || (price(&goes_on) > known).then_some(()));
+}
+
 #[test]
 fn a_price_that_is_no_price_is_kept_out_and_counted() {
     let (provider, address) = Provider::start();

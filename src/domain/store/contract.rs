@@ -97,7 +97,9 @@ contract! {
         a_price_is_not_written_before_all_that_it_calls_for_has_fired,
         only_active_strategies_fire,
         what_is_not_armed_does_not_fire,
-        a_step_that_is_set_back_does_not_fire_again;
+        a_step_that_is_set_back_does_not_fire_again,
+        who_pauses_a_plan_while_a_price_comes_hears_nothing_of_it,
+        an_alert_that_fired_before_costs_no_price;
     strangers:
         what_is_somebody_elses_is_not_found;
 }

@@ -1,6 +1,10 @@
 //! A new price lets fire what it calls for: once, in its own transaction, whoever stores it.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::fixture::{Fixture, d, second};
 use crate::{
@@ -202,4 +206,45 @@ pub async fn a_step_that_is_set_back_does_not_fire_again(it: Fixture) {
     let before = it.store.generation(&it.ana).await.unwrap();
     assert_eq!(price(&it, "1551").await.fired, 0);
     assert_eq!(it.store.generation(&it.ana).await, Ok(before));
+}
+
+pub async fn who_pauses_a_plan_while_a_price_comes_hears_nothing_of_it(it: Fixture) {
+    // Writers of a file come one after the other.
+    if it.is_file() {
+        return;
+    }
+    it.planned(&it.ana).await;
+    let (it, pause) = (
+        Arc::new(it),
+        "begin; update people set generation = generation + 1 where owner = 'ana'; \
+         update strategies set status = 'paused' where owner = 'ana'; select pg_sleep(1); commit",
+    );
+    let hers = it.clone();
+    let pausing = std::thread::spawn(move || hers.sql(pause));
+    let is_under_way =
+        "pg_stat_activity where wait_event = 'PgSleep' and query like '%''paused''%'";
+    let end = Instant::now() + Duration::from_secs(10);
+    while it.count(is_under_way) == 0 {
+        assert!(Instant::now() < end, "she never began");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(price(&it, "1550").await.fired, 0, "it waited for her");
+    pausing.join().unwrap();
+    assert!(is_stored(&it).await);
+}
+
+pub async fn an_alert_that_fired_before_costs_no_price(it: Fixture) {
+    it.planned(&it.ana).await;
+    it.sql("create table watched as select id, watched_token, fires_from, fires_until from strategy_steps");
+    assert_eq!(price(&it, "1550").await.fired, 1);
+    // As if nobody had noted that it did.
+    it.sql(
+        "update strategy_steps set state = 'pending', \
+         watched_token = (select w.watched_token from watched w where w.id = strategy_steps.id), \
+         fires_from = (select w.fires_from from watched w where w.id = strategy_steps.id), \
+         fires_until = (select w.fires_until from watched w where w.id = strategy_steps.id)",
+    );
+    assert_eq!(price(&it, "1551").await.fired, 0);
+    assert_eq!((it.count("alerts"), it.heard.take().len()), (1, 1));
+    assert_eq!(it.store.prices_since(0).await.unwrap().0[&it.btc].price, d("1551"));
 }

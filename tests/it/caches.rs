@@ -105,6 +105,7 @@ fn use_redis(nodes: &[Node]) {
 #[test]
 fn a_write_at_one_node_is_read_at_the_other_at_once_while_redis_is_flushed_stopped_and_killed() {
     let Cluster { nodes, mut redis, postgres: _postgres } = Cluster::of(2);
+    use_redis(&nodes);
     while_it_goes_on(&nodes, || {
         redis.ask(&["FLUSHALL"]).expect("it answers");
         thread::sleep(Duration::from_millis(150));

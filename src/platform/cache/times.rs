@@ -30,22 +30,19 @@ pub struct Times {
 
 impl Times {
     /// Of what was read just now. `dice`, from 0 to 1, spreads lives by 10 % to either side, so that what was loaded together
-    /// does not expire together.
+    /// does not expire together, nor go together when nobody has asked for it.
     pub fn of(life: Duration, now: Millis, dice: f64) -> Self {
-        let life = life.as_millis() as f64;
-        let fresh = life * (0.9 + 0.2 * dice.clamp(0.0, 1.0));
-        Self { read_at: now, fresh_until: now + fresh as u64, stale_until: now + 2 * life as u64 }
+        let fresh = life.as_millis() as f64 * (0.9 + 0.2 * dice.clamp(0.0, 1.0));
+        let fresh_until = now + fresh as u64;
+        Self { read_at: now, fresh_until, stale_until: end(life, now, fresh_until) }
     }
 
     /// Of what another node says that it read then. Its clock may be ahead: nothing counts longer than if it was read now.
     pub fn told(life: Duration, read_at: Millis, fresh_until: Millis, now: Millis) -> Self {
         let longest = Self::of(life, now, 1.0);
         let read_at = read_at.min(now);
-        Self {
-            read_at,
-            fresh_until: fresh_until.min(longest.fresh_until),
-            stale_until: read_at.saturating_add(2 * millis(life)),
-        }
+        let fresh_until = fresh_until.min(longest.fresh_until);
+        Self { read_at, fresh_until, stale_until: end(life, read_at, fresh_until) }
     }
 
     pub fn is_fresh(&self, now: Millis) -> bool {
@@ -61,6 +58,12 @@ impl Times {
     pub fn age(&self, now: Millis) -> Duration {
         Duration::from_millis(now.saturating_sub(self.read_at))
     }
+}
+
+/// Nine tenths of a life after it stopped being fresh, and never older than twice of it.
+fn end(life: Duration, read_at: Millis, fresh_until: Millis) -> Millis {
+    let life = millis(life);
+    fresh_until.saturating_add(life / 10 * 9).min(read_at.saturating_add(2 * life))
 }
 
 fn millis(time: Duration) -> Millis {
@@ -81,7 +84,9 @@ mod tests {
             let times = Times::of(Duration::from_millis(life), now, dice);
             let fresh = times.fresh_until - now;
             prop_assert!(fresh >= life * 9 / 10 - 1 && fresh <= life * 11 / 10 + 1, "{fresh} of {life}");
-            prop_assert_eq!(times.stale_until, now + 2 * life);
+            let stale = times.stale_until - now;
+            prop_assert!(stale >= life * 18 / 10 - 10 && stale <= 2 * life, "{stale} of {life}");
+            prop_assert!(times.stale_until.abs_diff(times.fresh_until + life * 9 / 10) <= 10, "as spread");
             prop_assert!(times.is_fresh(now) && times.counts(now + fresh));
             prop_assert!(!times.is_fresh(now + fresh) && !times.counts(now + 2 * life));
         }

@@ -38,6 +38,11 @@ impl Histogram {
         self.max = self.max.max(nanos);
     }
 
+    /// How many were counted.
+    pub fn count(&self) -> u64 {
+        self.total
+    }
+
     /// None if nothing was recorded.
     pub fn quantiles(&self) -> Option<Quantiles> {
         (self.total > 0).then(|| Quantiles {

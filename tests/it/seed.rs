@@ -68,7 +68,18 @@ impl Drop for Scratch {
 
 /// Some people for some seconds; what is reported.
 fn load(cache: &Scratch, line: &str) -> Value {
+    let (code, report, err) = loaded(cache, line, &[]);
+    assert_eq!(code, Some(0), "{report}{err}");
+    assert_eq!((&report["errors"], &report["wrong"]), (&json!(0), &json!(0)), "{report}");
+    assert!(report["writes"].as_u64() > Some(0), "{report}");
+    assert!(report["latency_ms"]["p95"].as_f64() > Some(0.0), "{report}");
+    report
+}
+
+/// The same whatever comes of it, with settings for its nodes: exit code, report, standard error.
+fn loaded(cache: &Scratch, line: &str, settings: &[(&str, &str)]) -> (Option<i32>, Value, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fanfare"));
+    command.envs(settings.iter().copied());
     command.args([
         "load",
         "dashboard",
@@ -82,18 +93,49 @@ fn load(cache: &Scratch, line: &str) -> Value {
     ]);
     command.arg("--cache").arg(&cache.0).args(line.split_whitespace());
     let (code, out, err) = run(command);
-    assert_eq!(code, Some(0), "{out}{err}");
-    let report: Value = serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {out}{err}"));
-    assert_eq!((&report["errors"], &report["wrong"]), (&json!(0), &json!(0)), "{report}");
-    assert!(report["writes"].as_u64() > Some(0), "{report}");
-    assert!(report["latency_ms"]["p95"].as_f64() > Some(0.0), "{report}");
-    report
+    let report = serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {out}{err}"));
+    (code, report, err)
+}
+
+/// A folder for databases, by a name of the test.
+fn cache(name: &str) -> Scratch {
+    Scratch(std::env::temp_dir().join(format!("fanfare-it-{name}-{}", std::process::id())))
+}
+
+#[test]
+fn who_watches_in_a_load_is_told_of_new_prices() {
+    let cache = cache("watchers");
+    let often = ("FANFARE_PRICES__INTERVAL", "1s");
+    let line = "--spawn --seconds 4 --watchers 4";
+    let (code, report, err) = loaded(&cache, line, &[often]);
+    assert_eq!(
+        (code, &report["errors"], &report["wrong"]),
+        (Some(0), &json!(0), &json!(0)),
+        "{report}{err}"
+    );
+    assert!(report["told_of_ticks"].as_u64() >= Some(4), "{report}");
+    assert!(report["tick_to_watcher_ms"]["max"].as_f64() > Some(0.0), "{report}");
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_load_whose_watchers_are_told_nothing_is_no_clean_run() {
+    let cache = cache("unheard");
+    let settings = [
+        // Of five, one does not come in, and the others hear nothing.
+        ("FANFARE_CLIENT__CONNECTION_LIMIT", "4"),
+        ("FANFARE_FAILPOINTS", "screens.read=panic"),
+    ];
+    let (code, report, err) = loaded(&cache, "--spawn --seconds 2 --watchers 5", &settings);
+    assert_eq!((code, &report["wrong"]), (Some(1), &json!(0)), "{report}{err}");
+    assert!(report["errors"].as_u64() >= Some(6), "{report}{err}");
+    assert!(err.contains("4 x a watcher was not told for 10 s what others know"), "{err}");
+    assert!(err.contains("1 x a watcher never came in") && err.contains("was sent away"), "{err}");
 }
 
 #[test]
 fn people_of_a_load_find_no_error_and_their_database_is_kept() {
-    let cache = std::env::temp_dir().join(format!("fanfare-it-cache-{}", std::process::id()));
-    let cache = Scratch(cache);
+    let cache = cache("cache");
     let kept = || std::fs::read_dir(&cache.0).map_or(0, Iterator::count);
     let report = load(&cache, "--spawn --seconds 2 --compare-constant");
     assert!(report["ratio"].as_f64() > Some(0.0), "{report}");

@@ -2,7 +2,9 @@
 //!
 //! Thousands of kept connections on one thread, one request under way on each.
 
-use std::{cmp::Reverse, collections::BinaryHeap, io, net::SocketAddr, time::Duration};
+use std::{
+    cmp::Reverse, collections::BinaryHeap, io, net::SocketAddr, sync::PoisonError, time::Duration,
+};
 
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
@@ -10,6 +12,7 @@ use super::{
     figures::Figures,
     judge::{Bought, judge},
     person::{Doing, Person},
+    watchers::Known,
     wire::{self, Whole},
 };
 use crate::{
@@ -78,6 +81,8 @@ pub struct Crowd {
     pub figures: Figures,
     /// An answer that was right.
     pub sample: Vec<u8>,
+    /// What so many of the first people see is known to those who watch.
+    shows: Option<(usize, Known)>,
 }
 
 impl Crowd {
@@ -108,7 +113,13 @@ impl Crowd {
             arrived: 0,
             figures: Figures::default(),
             sample: Vec::new(),
+            shows: None,
         })
+    }
+
+    /// From now on those who watch are held against what the first people see.
+    pub fn show(&mut self, people: usize, known: Known) {
+        self.shows = Some((people, known));
     }
 
     /// Lets everybody come, evenly over `window`.
@@ -279,6 +290,11 @@ impl Crowd {
                 match judge(body, person.known.as_ref(), person.bought.take()) {
                     Ok(known) => {
                         person.known = Some(known);
+                        if let Some((people, known)) = &self.shows
+                            && who < *people
+                        {
+                            known.lock().unwrap_or_else(PoisonError::into_inner).shown(body);
+                        }
                         if self.sample.is_empty() {
                             self.sample = body.to_vec();
                         }

@@ -34,6 +34,7 @@ struct Portfolio {
     invested: Decimal,
     value: Decimal,
     profit: Decimal,
+    profit_percent: Decimal,
     holdings_count: usize,
 }
 
@@ -42,9 +43,11 @@ struct Holding {
     token: Token,
     quantity: Decimal,
     invested: Decimal,
+    average_price: Decimal,
     price: Decimal,
     value: Decimal,
     profit: Decimal,
+    profit_percent: Decimal,
 }
 
 #[derive(Deserialize)]
@@ -63,6 +66,7 @@ struct Summary {
     collected: Decimal,
     remaining_value: Decimal,
     profit: Decimal,
+    return_percent: Decimal,
 }
 
 /// What the person knows from the answer before, to hold the next one against.
@@ -108,19 +112,31 @@ pub fn judge(body: &[u8], before: Option<&Known>, bought: Option<Bought>) -> Res
         return Err(Wrong("not exactly one default portfolio".into()));
     };
     for one in holdings {
+        same(
+            "the average price of a holding",
+            one.average_price,
+            one.invested.over(one.quantity)?,
+        )?;
         same("the value of a holding", one.value, one.quantity.times(one.price)?)?;
         same("the profit of a holding", one.profit, one.value.minus(one.invested)?)?;
+        same("the percent of a holding", one.profit_percent, percent(one.profit, one.invested)?)?;
     }
     for one in portfolios {
         same("the profit of a portfolio", one.profit, one.value.minus(one.invested)?)?;
+        same("the percent of a portfolio", one.profit_percent, percent(one.profit, one.invested)?)?;
     }
     let sum = |figure: fn(&Holding) -> Decimal| Decimal::sum(holdings.iter().map(figure));
     count("holdings of the default portfolio", default.holdings_count, holdings.len())?;
     same("what the default portfolio cost", default.invested, sum(|one| one.invested)?)?;
     same("what the default portfolio is worth", default.value, sum(|one| one.value)?)?;
-    for summary in forecasts.items.iter().filter_map(|one| one.summary.as_ref()) {
-        let comes = summary.collected.plus(summary.remaining_value)?;
-        same("the profit of a forecast", summary.profit, comes.minus(summary.invested)?)?;
+    for one in &forecasts.items {
+        // People are seeded with them computed, and a write leaves the last one.
+        let Some(one) = &one.summary else {
+            return Err(Wrong("a forecast without its summary".into()));
+        };
+        let comes = one.collected.plus(one.remaining_value)?;
+        same("the profit of a forecast", one.profit, comes.minus(one.invested)?)?;
+        same("the return of a forecast", one.return_percent, percent(one.profit, one.invested)?)?;
     }
     let held = |token: &str| {
         holdings
@@ -146,6 +162,14 @@ pub fn judge(body: &[u8], before: Option<&Known>, bought: Option<Bought>) -> Res
         token.or_else(|| holdings.first().map(|one| one.token.id.clone())).unwrap_or_default();
     let quantity = held(&token);
     Ok(Known { generation: it.generation, portfolio: default.id.clone(), token, quantity })
+}
+
+/// How many percent of `whole` this is; 0 of nothing.
+fn percent(part: Decimal, whole: Decimal) -> Result<Decimal, NoDecimal> {
+    match whole.is_zero() {
+        true => Ok(Decimal::ZERO),
+        false => part.times_over(Decimal::HUNDRED, whole),
+    }
 }
 
 fn count(what: &str, came: usize, expected: usize) -> Result<(), Wrong> {
@@ -174,26 +198,40 @@ pub(super) mod tests {
             "profit": "150", "return_percent": "60", "holdings_with_strategy": 1}});
         let portfolio = |id: &str, is_default| {
             json!({"id": id, "name": id, "is_default": is_default, "invested": "250", "value": "320",
-                "profit": "70", "holdings_count": 2})
+                "profit": "70", "profit_percent": "28", "holdings_count": 2})
         };
         let holding = |id: &str,
                        quantity: &str,
                        price: &str,
                        value: &str,
-                       invested: &str,
-                       profit: &str| {
+                       [invested, average]: [&str; 2],
+                       [profit, percent]: [&str; 2]| {
             json!({"token": {"id": id, "symbol": id}, "quantity": quantity, "price": price, "value": value,
-                "invested": invested, "profit": profit, "average_price": "1"})
+                "invested": invested, "average_price": average, "profit": profit, "profit_percent": percent})
         };
         let holdings = [
-            holding("b", "3", "100", "300", "240", "60"),
-            holding("a", "2", "10", "20", "10", "10"),
+            holding("b", "3", "100", "300", ["240", "80"], ["60", "25"]),
+            holding("a", "2", "10", "20", ["10", "5"], ["10", "100"]),
         ];
         json!({"generation": generation, "price_version": 1, "problems": {},
             "portfolios": {"items": [portfolio("p", true), portfolio("q", false)], "as_of": "now"},
             "holdings": {"items": holdings, "as_of": "now"},
             "strategies": {"items": vec![json!({}); 5], "as_of": "now"},
             "forecasts": {"items": vec![forecast; 10], "as_of": "now"}})
+    }
+
+    /// Sets anew what follows from the other figures by a division.
+    pub fn divide(it: &mut Value) {
+        for place in ["/holdings/items/0", "/holdings/items/1", "/portfolios/items/0"] {
+            let one = it.pointer_mut(place).unwrap();
+            let figure = |name: &str| one[name].as_str().unwrap().parse::<Decimal>().unwrap();
+            let share = percent(figure("profit"), figure("invested")).unwrap();
+            let average = one.get("quantity").map(|_| figure("invested").over(figure("quantity")));
+            one["profit_percent"] = json!(share);
+            if let Some(average) = average {
+                one["average_price"] = json!(average.unwrap());
+            }
+        }
     }
 
     fn judged(it: &Value, before: Option<&Known>, bought: Option<Bought>) -> Result<Known, String> {
@@ -223,11 +261,16 @@ pub(super) mod tests {
             ("/portfolios/items", json!([])),
             ("/holdings/items/0/value", json!("300.000000000000000001")),
             ("/holdings/items/1/profit", json!("11")),
+            ("/holdings/items/1/average_price", json!("5.000000000000000001")),
+            ("/holdings/items/0/profit_percent", json!("24.9")),
+            ("/portfolios/items/1/profit_percent", json!("0")),
             ("/holdings/items/1/quantity", json!("2.1")),
             ("/holdings/items/1/quantity", json!(2)),
             ("/holdings", Value::Null),
             ("/strategies/items", json!([{}])),
             ("/forecasts/items/9/summary/profit", json!("151")),
+            ("/forecasts/items/0/summary/return_percent", json!("59")),
+            ("/forecasts/items/3/summary", Value::Null),
             ("/forecasts/items", json!([])),
             ("/generation", json!("many")),
         ] {
@@ -252,6 +295,7 @@ pub(super) mod tests {
         ] {
             *after.pointer_mut(place).unwrap() = json!(figure);
         }
+        divide(&mut after);
         assert_eq!(judged(&after, Some(&before), bought).unwrap().quantity, "3.5".parse().unwrap());
         let stale = judged(&right(3), Some(&before), bought).unwrap_err();
         assert!(stale.contains("generation 3 after 4"), "{stale}");

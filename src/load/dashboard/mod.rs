@@ -6,6 +6,7 @@ mod crowd;
 mod figures;
 mod judge;
 mod kept;
+mod news;
 mod person;
 mod playing;
 mod report;
@@ -98,6 +99,9 @@ pub fn run(args: &Args) -> Result<bool, Failure> {
         (measured, None) => measured?,
     };
     super::show(args, &report)?;
+    if args.json {
+        report.notes.iter().for_each(|note| eprintln!("{note}"));
+    }
     Ok(report.is_clean())
 }
 

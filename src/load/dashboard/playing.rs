@@ -17,6 +17,7 @@ use crate::{
     load::{
         Failure,
         clock::{Clock, nanos},
+        histogram::Histogram,
         report::rounded,
         servers::Servers,
         target::Target,
@@ -48,6 +49,9 @@ pub fn play(wish: &Wish, field: &Field) -> Result<Report, Failure> {
     let watchers = (wish.watchers > 0)
         .then(|| Watchers::start(field.target.clone(), wish.watchers, clock))
         .transpose()?;
+    if let Some(watchers) = &watchers {
+        crowd.show(wish.watchers, watchers.known.clone());
+    }
     let (before, cpu) = (Told::ask(&field.operators)?, field.servers.cpu_seconds()?);
     let veteran = wish.veteran.then(|| veteran(field, clock)).transpose()?;
     crowd.measure();
@@ -69,14 +73,15 @@ pub fn play(wish: &Wish, field: &Field) -> Result<Report, Failure> {
         crowd.figures.blame(figures);
         seen
     });
+    let ages = watchers.map(Watchers::end).map(|watched| {
+        crowd.figures.blame(watched.figures);
+        watched.ages
+    });
     let mut report = Report::of(wish.people, seconds, &crowd.figures, &counts);
     (report.server_cpu_seconds, report.veteran) = (cpu, seen);
     report.first_latency_ms = report.first_latency_ms.filter(|_| wish.cold);
-    match watchers.map(Watchers::end) {
-        Some(Ok(ages)) => report.tick_to_watcher_ms = ages,
-        Some(Err(Failure(why))) => report.notes.push(format!("nobody could watch: {why}")),
-        None => {}
-    }
+    report.told_of_ticks = ages.as_ref().map(Histogram::count);
+    report.tick_to_watcher_ms = ages.and_then(|ages| ages.quantiles());
     if wish.compare && field.servers.are_known() {
         bar.set_message("comparing");
         let compared = compare(&field.target, &tokens, &field.servers, &crowd.sample, wish.time)?;

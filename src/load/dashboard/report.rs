@@ -32,6 +32,9 @@ pub struct Report {
     pub upstream_calls: Option<u64>,
     /// From the observation of a price to who watches what it is worth.
     pub tick_to_watcher_ms: Option<Quantiles>,
+    /// How often somebody who watches was told of new prices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told_of_ticks: Option<u64>,
     /// Processor time of the nodes in the measured part.
     pub server_cpu_seconds: Option<f64>,
     /// With `--veteran`.
@@ -39,7 +42,7 @@ pub struct Report {
     pub veteran: Option<Seen>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub compared: Option<Compared>,
-    /// What went wrong, in words, and how often; for the summary.
+    /// What went wrong, in words, and how often; for the summary, and beside the JSON object on standard error.
     #[serde(skip)]
     pub notes: Vec<String>,
 }
@@ -81,6 +84,7 @@ impl Report {
             computations: counts.computations,
             upstream_calls: counts.upstream_calls,
             tick_to_watcher_ms: None,
+            told_of_ticks: None,
             server_cpu_seconds: None,
             veteran: None,
             compared: None,
@@ -128,6 +132,7 @@ impl fmt::Display for Report {
             ("hits in Redis", self.hit_ratio.redis.map(of_100)),
             ("computations", self.computations.map(|n| n.to_string())),
             ("upstream calls", self.upstream_calls.map(|n| n.to_string())),
+            ("new prices told", self.told_of_ticks.map(|n| n.to_string())),
             ("server CPU", self.server_cpu_seconds.map(|s| format!("{s:.2} s"))),
         ] {
             if let Some(value) = value {

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{
     crowd::{Crowd, Manner, Server},
-    judge::tests::right,
+    judge::tests::{divide, right},
 };
 use crate::load::clock::{Clock, nanos};
 
@@ -122,6 +122,9 @@ fn dashboard(times: i64, fault: Fault) -> String {
         ("/portfolios/items/0/profit", profit(70)),
     ] {
         *it.pointer_mut(place).unwrap() = json!(figure);
+    }
+    if fault != Fault::Cent {
+        divide(&mut it);
     }
     it.to_string()
 }

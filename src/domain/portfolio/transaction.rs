@@ -125,6 +125,14 @@ impl Entry {
     }
 }
 
+/// What can be entered in one call; a refusal names the place. What comes back is trimmed.
+pub fn checked(entries: Vec<Entry>) -> Result<Vec<Entry>, Refusal> {
+    words::list("transactions", entries.len(), 1, MOST)?;
+    let place =
+        |(n, entry): (usize, Entry)| entry.checked().map_err(|bad| bad.within("transactions", n));
+    entries.into_iter().enumerate().map(place).collect()
+}
+
 impl Transaction {
     /// Where it stands among the transactions of its token.
     pub fn place(&self) -> Place {

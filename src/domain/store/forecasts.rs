@@ -1,28 +1,28 @@
 //! Forecasts: what they apply, and the summary that was computed of them last.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use diesel::{
     QueryableByName,
     sql_types::{BigInt, Bool, Nullable, Text},
 };
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Answer, Key, Page, Store,
     columns::{At, Shown},
+    computing::{Basis, Computed, answered},
     holdings, page, portfolios,
     query::{Query, Value},
     session::{Fault, Session},
-    steps, strategies,
-    transact::{Purpose, Whose},
+    strategies,
 };
 use crate::{
     domain::{
         moment::Moment,
         portfolio::{
             Refusal,
-            forecast::{Applied, Forecast, NewForecast, Plan, Summary},
-            holding::Holding,
+            forecast::{Applied, Forecast, NewForecast, Summary},
             id::{ForecastId, PortfolioId, StrategyId, TokenId},
         },
     },
@@ -30,14 +30,6 @@ use crate::{
 };
 
 const NOT_FOUND: Refusal = Refusal::NotFound { what: "forecast" };
-
-/// What a forecast is computed from, all of one snapshot.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Basis {
-    pub forecast: Forecast,
-    pub holdings: Vec<Holding>,
-    pub plans: BTreeMap<TokenId, Plan>,
-}
 
 #[derive(QueryableByName)]
 struct Row {
@@ -98,9 +90,25 @@ impl Store {
         key: Option<Key>,
         now: Moment,
     ) -> Answer<ForecastId> {
+        self.create_forecast_and(user, new, key, now, |made| Ok((made.forecast.id, None))).await
+    }
+
+    /// The same with an answer made of what there is then, and the summary that was computed for it. If it can't be made,
+    /// nothing was changed; who comes again with their key has this one.
+    pub async fn create_forecast_and<A: Serialize + DeserializeOwned + Send + 'static>(
+        &self,
+        user: &UserId,
+        new: NewForecast,
+        key: Option<Key>,
+        now: Moment,
+        answer: impl FnOnce(Basis) -> Result<Computed<A>, Refusal> + Send + 'static,
+    ) -> Answer<A> {
         let (owner, new) = (user.clone(), new.checked()?);
         self.write_once(user, key, now, move |session| {
-            Box::pin(async move { create(session, &owner, new, now).await })
+            Box::pin(async move {
+                let id = create(session, &owner, new, now).await?;
+                answered(session, &owner, id, now, answer).await
+            })
         })
         .await
     }
@@ -112,13 +120,6 @@ impl Store {
             .await
     }
 
-    /// One forecast and what it is computed from.
-    pub async fn forecast(&self, user: &UserId, id: ForecastId) -> Answer<Basis> {
-        let owner = user.clone();
-        self.read(user, move |session| Box::pin(async move { basis(session, &owner, id).await }))
-            .await
-    }
-
     /// Puts another description in the place of the one before; it has to be computed anew.
     pub async fn change_forecast(
         &self,
@@ -127,9 +128,25 @@ impl Store {
         to: NewForecast,
         now: Moment,
     ) -> Answer<Forecast> {
+        self.change_forecast_and(user, id, to, now, |changed| Ok((changed.forecast, None))).await
+    }
+
+    /// The same with an answer made of what there is then, and the summary that was computed for it. If it can't be made,
+    /// nothing was changed.
+    pub async fn change_forecast_and<A: Send + 'static>(
+        &self,
+        user: &UserId,
+        id: ForecastId,
+        to: NewForecast,
+        now: Moment,
+        answer: impl FnOnce(Basis) -> Result<Computed<A>, Refusal> + Send + 'static,
+    ) -> Answer<A> {
         let (owner, to) = (user.clone(), to.checked()?);
         self.write(user, move |session| {
-            Box::pin(async move { change(session, &owner, id, to, now).await })
+            Box::pin(async move {
+                change(session, &owner, id, to, now).await?;
+                answered(session, &owner, id, now, answer).await
+            })
         })
         .await
     }
@@ -148,57 +165,6 @@ impl Store {
         })
         .await
     }
-
-    /// Keeps what was computed, unless the person's data has another generation than what it was computed from, or a
-    /// summary of newer prices is there. Whether it was kept. Raises no generation, since nothing that the person said has changed, but what forecasts are
-    /// cached under.
-    pub async fn keep_summary(
-        &self,
-        user: &UserId,
-        computed_from: &super::Stored<ForecastId>,
-        summary: Summary,
-        price_version: i64,
-        now: Moment,
-    ) -> Result<bool, Refusal> {
-        let (owner, from) = (user.clone(), computed_from.clone());
-        let kept = self.run(Purpose::Write, Whose::Following(vec![user.clone()]), move |session| {
-            Box::pin(async move {
-                // Takes the same lock as every write of this person.
-                let stands = "update people set computed = case when computed < $1 then $1 else computed + 1 end \
-                    where owner = $2 and generation = $3";
-                let stands = Query::new(stands).bind(Moment::now());
-                let stands = stands.bind(&owner).bind(from.generation);
-                if session.change(stands).await? == 0 {
-                    return Ok(false);
-                }
-                keep(session, &owner, from.value, summary, price_version, now).await
-            })
-        });
-        kept.await.map(|stored| stored.value)
-    }
-}
-
-/// Keeps a summary of what this transaction sees; whether the forecast is there, and has none of newer prices.
-pub(super) async fn keep(
-    session: &mut Session,
-    owner: &UserId,
-    id: ForecastId,
-    summary: Summary,
-    price_version: i64,
-    now: Moment,
-) -> Result<bool, Fault> {
-    let unreadable = |why: serde_json::Error| Refusal::Unavailable(why.to_string());
-    let summary = serde_json::to_string(&summary).map_err(unreadable)?;
-    let keep = "update forecasts set summary = $1, computed_at = $2, price_version = $3, stale = $4 \
-        where id = $5 and owner = $6 and coalesce(price_version, 0) <= $3";
-    let keep = Query::new(keep)
-        .bind(summary)
-        .bind(now)
-        .bind(price_version)
-        .bind(false)
-        .bind(id)
-        .bind(owner);
-    Ok(session.change(keep).await? > 0)
 }
 
 pub(super) async fn list(
@@ -249,28 +215,9 @@ pub(super) async fn applied(
     Ok(all)
 }
 
-async fn one(session: &mut Session, owner: &UserId, id: ForecastId) -> Result<Forecast, Fault> {
+pub(super) async fn one(session: &mut Session, owner: &UserId, id: ForecastId) -> Result<Forecast, Fault> {
     let rows = session.rows(Query::new(ONE).bind(id).bind(owner)).await?;
     whole(session, rows).await?.pop().ok_or(NOT_FOUND.into())
-}
-
-pub(super) async fn basis(
-    session: &mut Session,
-    owner: &UserId,
-    id: ForecastId,
-) -> Result<Basis, Fault> {
-    let forecast = one(session, owner, id).await?;
-    let holdings = holdings::of_portfolio(session, owner, forecast.portfolio_id).await?;
-    let mut targets = match forecast.applied.is_empty() {
-        true => HashMap::new(),
-        false => steps::targets(session, forecast.applied.values().copied()).await?,
-    };
-    let plan = |(token, strategy): (&TokenId, &StrategyId)| {
-        let targets = targets.remove(strategy).unwrap_or_default();
-        (*token, Plan { strategy: *strategy, targets })
-    };
-    let plans = forecast.applied.iter().map(plan).collect();
-    Ok(Basis { forecast, holdings, plans })
 }
 
 pub(super) async fn create(
@@ -303,7 +250,7 @@ async fn change(
     id: ForecastId,
     to: NewForecast,
     now: Moment,
-) -> Result<Forecast, Fault> {
+) -> Result<(), Fault> {
     one(session, owner, id).await?;
     fits(session, owner, &to).await?;
     let update = "update forecasts set portfolio = $1, name = $2, notes = $3, updated_at = $4, stale = $5 where id = $6";
@@ -318,8 +265,7 @@ async fn change(
     session
         .change(Query::new("delete from forecast_strategies where forecast = $1").bind(id))
         .await?;
-    apply(session, id, to.applied).await?;
-    one(session, owner, id).await
+    apply(session, id, to.applied).await
 }
 
 /// That the portfolio holds the tokens, and that the strategies are theirs.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Store, forecasts, portfolios,
+    Store, computing, forecasts, portfolios,
     session::{Fault, Session},
     strategies,
     transact::{Purpose, Whose, first},
@@ -18,7 +18,7 @@ use crate::{
             portfolios::NewPortfolio,
             strategy::NewStrategy,
             token::PriceBoard,
-            transaction::{Entry, MOST},
+            transaction::{Entry, MOST, checked},
         },
     },
     ids::UserId,
@@ -84,7 +84,7 @@ async fn found(
     for (new, entries) in person.portfolios {
         let id = portfolios::create(session, owner, new.checked()?, now).await?;
         for entries in entries.chunks(MOST) {
-            transactions::add(session, owner, id, transactions::checked(entries.to_vec())?).await?;
+            transactions::add(session, owner, id, checked(entries.to_vec())?).await?;
         }
         owned.push(id);
     }
@@ -100,10 +100,10 @@ async fn found(
         let applied = applied.into_iter().map(plan).collect::<Result<Applied, Refusal>>()?;
         let new = NewForecast { portfolio_id, name, applied, notes: None }.checked()?;
         let id = forecasts::create(session, owner, new, now).await?;
-        let basis = forecasts::basis(session, owner, id).await?;
+        let basis = computing::basis(session, owner, id).await?;
         let (_, summary) = forecast(&basis.holdings, &basis.plans, &board.prices)
             .map_err(Refusal::no_decimal("the forecast"))?;
-        forecasts::keep(session, owner, id, summary, board.version, now).await?;
+        computing::keep(session, owner, id, summary, board.version, now).await?;
     }
     Ok(())
 }

@@ -72,6 +72,10 @@ async fn once<T: Serialize + DeserializeOwned>(
     now: Moment,
     work: impl for<'a> FnOnce(&'a mut Session) -> BoxFuture<'a, Result<T, Fault>>,
 ) -> Result<T, Fault> {
+    // What is too old does not count any more, also if its owner never came back meanwhile.
+    let over = "delete from idempotency_keys where owner = $1 and created_at < $2";
+    let before = Moment::from_micros(now.micros().saturating_sub(KNOWN));
+    session.change(Query::new(over).bind(&owner).bind(before)).await?;
     let known = "select request, answer from idempotency_keys where owner = $1 and key = $2";
     let known = Query::new(known).bind(&owner).bind(&*key);
     if let Some(Known { request: before, answer }) = session.row(known).await? {
@@ -82,9 +86,6 @@ async fn once<T: Serialize + DeserializeOwned>(
     }
     let value = work(session).await?;
     let answer = serde_json::to_string(&value).map_err(unreadable)?;
-    let over = "delete from idempotency_keys where owner = $1 and created_at < $2";
-    let before = Moment::from_micros(now.micros().saturating_sub(KNOWN));
-    session.change(Query::new(over).bind(&owner).bind(before)).await?;
     let keep = Query::new(
         "insert into idempotency_keys (owner, key, request, answer, created_at) values ",
     )

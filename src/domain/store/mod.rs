@@ -19,6 +19,7 @@ use crate::{
 mod ahead;
 mod alerts;
 mod columns;
+mod computing;
 #[cfg(test)]
 mod contract;
 mod dashboard;
@@ -49,8 +50,9 @@ mod watching;
 
 pub use ahead::{Expected, Foreseen, Grounds, MOST_EXPECTED};
 pub use alerts::Arm;
+pub use computing::{Basis, Computed};
 pub use dashboard::{MOST as MOST_LISTED, Parts, Present, Wanted};
-pub use forecasts::Basis;
+
 pub use founding::{NewExpectation, NewPerson};
 pub use keys::Key;
 pub use outbox::{Open, Outbox, Told};

@@ -4,11 +4,12 @@ use diesel::{
     QueryableByName,
     sql_types::{BigInt, Bool, Nullable, Text},
 };
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Answer, Key, Page, Store,
     columns::{At, Shown},
-    page,
+    holdings, page,
     query::{Query, Value},
     session::{Fault, Session},
 };
@@ -17,6 +18,7 @@ use crate::{
         moment::Moment,
         portfolio::{
             Refusal,
+            holding::Holding,
             id::PortfolioId,
             portfolios::{NewPortfolio, Portfolio},
         },
@@ -74,9 +76,25 @@ impl Store {
         key: Option<Key>,
         now: Moment,
     ) -> Answer<PortfolioId> {
+        self.create_portfolio_and(user, new, key, now, |made, _| Ok(made.id)).await
+    }
+
+    /// The same with an answer made of what there is then. If it can't be made, nothing was changed; who comes again with
+    /// their key has this one.
+    pub async fn create_portfolio_and<A: Serialize + DeserializeOwned + Send + 'static>(
+        &self,
+        user: &UserId,
+        new: NewPortfolio,
+        key: Option<Key>,
+        now: Moment,
+        answer: impl FnOnce(Portfolio, Vec<Holding>) -> Result<A, Refusal> + Send + 'static,
+    ) -> Answer<A> {
         let (owner, new) = (user.clone(), new.checked()?);
         self.write_once(user, key, now, move |session| {
-            Box::pin(async move { create(session, &owner, new, now).await })
+            Box::pin(async move {
+                let id = create(session, &owner, new, now).await?;
+                Ok(answer(one(session, &owner, id).await?, Vec::new())?)
+            })
         })
         .await
     }
@@ -107,9 +125,25 @@ impl Store {
         to: NewPortfolio,
         now: Moment,
     ) -> Answer<Portfolio> {
+        self.change_portfolio_and(user, id, to, now, |changed, _| Ok(changed)).await
+    }
+
+    /// The same with an answer made of what there is then. If it can't be made, nothing was changed.
+    pub async fn change_portfolio_and<A: Send + 'static>(
+        &self,
+        user: &UserId,
+        id: PortfolioId,
+        to: NewPortfolio,
+        now: Moment,
+        answer: impl FnOnce(Portfolio, Vec<Holding>) -> Result<A, Refusal> + Send + 'static,
+    ) -> Answer<A> {
         let (owner, to) = (user.clone(), to.checked()?);
         self.write(user, move |session| {
-            Box::pin(async move { change(session, &owner, id, to, now).await })
+            Box::pin(async move {
+                let changed = change(session, &owner, id, to, now).await?;
+                let held = holdings::of_portfolio(session, &owner, id).await?;
+                Ok(answer(changed, held)?)
+            })
         })
         .await
     }

@@ -6,7 +6,7 @@ use diesel::{
     QueryableByName,
     sql_types::{BigInt, Nullable, Text},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     Answer, Key, Page, Store,
@@ -105,9 +105,26 @@ impl Store {
         key: Option<Key>,
         now: Moment,
     ) -> Answer<StrategyId> {
+        self.create_strategy_and(user, new, key, now, |made, _| Ok(made.id)).await
+    }
+
+    /// The same with an answer made of what there is then. If it can't be made, nothing was changed; who comes again with
+    /// their key has this one.
+    pub async fn create_strategy_and<A: Serialize + DeserializeOwned + Send + 'static>(
+        &self,
+        user: &UserId,
+        new: NewStrategy,
+        key: Option<Key>,
+        now: Moment,
+        answer: impl FnOnce(Strategy, Vec<Step>) -> Result<A, Refusal> + Send + 'static,
+    ) -> Answer<A> {
         let (owner, new) = (user.clone(), new.checked()?);
         self.write_once(user, key, now, move |session| {
-            Box::pin(async move { create(session, &owner, new, now).await })
+            Box::pin(async move {
+                let id = create(session, &owner, new, now).await?;
+                let (made, steps) = one(session, &owner, id).await?;
+                Ok(answer(made, steps)?)
+            })
         })
         .await
     }

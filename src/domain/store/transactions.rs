@@ -6,6 +6,7 @@ use diesel::{
     QueryableByName,
     sql_types::{BigInt, Nullable, Text},
 };
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Answer, Key, Page, Store,
@@ -27,7 +28,7 @@ use crate::{
             id::{PortfolioId, TokenId, TransactionId},
             import::BadRow,
             list,
-            transaction::{Change, Entry, Kind, MOST, Place, Transaction},
+            transaction::{Change, Entry, Kind, MOST, Place, Transaction, checked},
         },
     },
     ids::UserId,
@@ -121,6 +122,26 @@ impl Store {
         .await
     }
 
+    /// Enters the rows of a file, with an answer made of what became of them; who comes again with their key has this one.
+    pub async fn import_transactions_and<A: Serialize + DeserializeOwned + Send + 'static>(
+        &self,
+        user: &UserId,
+        portfolio: PortfolioId,
+        rows: Vec<(u64, Entry)>,
+        key: Option<Key>,
+        now: Moment,
+        answer: impl FnOnce(Imported) -> Result<A, Refusal> + Send + 'static,
+    ) -> Answer<A> {
+        list("file", rows.len(), 0, MOST)?;
+        let owner = user.clone();
+        self.write_once(user, key, now, move |session| {
+            Box::pin(async move {
+                Ok(answer(import(session, &owner, portfolio, rows, false).await?)?)
+            })
+        })
+        .await
+    }
+
     /// A portfolio's transactions, the latest first.
     pub async fn transactions(
         &self,
@@ -173,14 +194,6 @@ async fn one(
 ) -> Result<Transaction, Fault> {
     let row: Option<Row> = session.row(Query::new(ONE).bind(id).bind(owner)).await?;
     row.map(Transaction::from).ok_or(Refusal::NotFound { what: "transaction" }.into())
-}
-
-/// What can be entered in one call; a refusal names the place.
-pub(super) fn checked(entries: Vec<Entry>) -> Result<Vec<Entry>, Refusal> {
-    list("transactions", entries.len(), 1, MOST)?;
-    let place =
-        |(n, entry): (usize, Entry)| entry.checked().map_err(|bad| bad.within("transactions", n));
-    entries.into_iter().enumerate().map(place).collect()
 }
 
 /// Enters transactions that were [`checked`].

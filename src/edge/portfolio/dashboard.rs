@@ -103,11 +103,8 @@ pub(in crate::edge) fn every(
 ) -> Result<Vec<portfolios::Shown>, Problem> {
     let of = |portfolio: &Portfolio| {
         let id = portfolio.id;
-        portfolios::shown(
-            portfolio.clone(),
-            holdings.iter().filter(|one| one.portfolio == id),
-            prices,
-        )
+        let theirs = holdings.iter().filter(|one| one.portfolio == id);
+        Ok(portfolios::shown(portfolio.clone(), theirs, prices)?)
     };
     portfolios.iter().map(of).collect()
 }

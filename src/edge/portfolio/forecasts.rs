@@ -1,10 +1,11 @@
 //! `/v1/forecasts`: what strategies would bring, computed here and never taken from outside.
 
-use actix_web::{HttpRequest, HttpResponse, http::header::LOCATION, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use super::{
     Desk,
+    again::Kept,
     answer::{self, Sheet, Subject},
     body::{Body, id, json},
     person::Person,
@@ -15,8 +16,9 @@ use crate::domain::{
     moment::Moment,
     portfolio::{
         Refusal,
-        forecast::{Forecast, Line, NewForecast, forecast},
+        forecast::{Forecast, Line, NewForecast, Summary, forecast},
         id::ForecastId,
+        token::PriceBoard,
     },
     reading::Which,
     store::{Basis, MOST_LISTED, Stored},
@@ -45,21 +47,27 @@ struct Shown {
     lines: Vec<Line>,
 }
 
+/// Computes a forecast at the prices of a board.
+fn computed(of: Basis, board: &PriceBoard, now: Moment) -> Result<(Shown, Summary), Refusal> {
+    let Basis { forecast: it, holdings, plans } = of;
+    let (lines, summary) =
+        forecast(&holdings, &plans, &board.prices).map_err(Refusal::no_decimal("the forecast"))?;
+    let it = Forecast { summary: Some(summary), computed_at: Some(now), stale: false, ..it };
+    Ok((Shown { forecast: it, lines }, summary))
+}
+
 /// Computes a forecast; the list shows what was computed last, so that is kept if it had none that holds.
 async fn shown(person: &Person, id: ForecastId, desk: &Desk) -> Result<Shown, Problem> {
     let Stored { generation, value } = desk.store.forecast(&person.0, id).await?;
-    let (Basis { forecast: it, holdings, plans }, board) = (value, (desk.prices)());
-    let (lines, summary) =
-        forecast(&holdings, &plans, &board.prices).map_err(Refusal::no_decimal("the forecast"))?;
-    let now = Moment::now();
-    if it.stale {
+    let (stale, board, now) = (value.forecast.stale, (desk.prices)(), Moment::now());
+    let (shown, summary) = computed(value, &board, now)?;
+    if stale {
         let from = Stored { generation, value: id };
         let kept = desk.store.keep_summary(&person.0, &from, summary, board.version, now).await;
         // Who asked has the answer all the same.
         kept.inspect_err(|why| log::debug!("a forecast could not be kept: {why}")).ok();
     }
-    let it = Forecast { summary: Some(summary), computed_at: Some(now), stale: false, ..it };
-    Ok(Shown { forecast: it, lines })
+    Ok(shown)
 }
 
 const OF: Subject = Subject { parts: &[Which::Forecasts], priced: false };
@@ -110,9 +118,14 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let new: NewForecast = json(&body.bytes)?;
-    let id = desk.store.create_forecast(&person.0, new, body.key, Moment::now()).await?.value;
-    let shown = shown(&person, id, &desk).await?;
-    Ok(answer::created().insert_header((LOCATION, format!("/v1/forecasts/{id}"))).json(shown))
+    let (board, now) = ((desk.prices)(), Moment::now());
+    let answer = move |made: Basis| {
+        let at = format!("/v1/forecasts/{}", made.forecast.id);
+        let (shown, summary) = computed(made, &board, now)?;
+        Ok((Kept::created(at, &shown)?, Some((summary, board.version))))
+    };
+    let made = desk.store.create_forecast_and(&person.0, new, body.key, now, answer).await?;
+    Ok(made.value.send())
 }
 
 /// One forecast at the last known prices.
@@ -149,8 +162,13 @@ pub(super) async fn change(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let (id, to) = (id(&path, "forecast")?, json(&body.bytes)?);
-    desk.store.change_forecast(&person.0, id, to, Moment::now()).await?;
-    Ok(answer::ok().json(shown(&person, id, &desk).await?))
+    let (board, now) = ((desk.prices)(), Moment::now());
+    let answer = move |changed: Basis| {
+        let (shown, summary) = computed(changed, &board, now)?;
+        Ok((shown, Some((summary, board.version))))
+    };
+    let changed = desk.store.change_forecast_and(&person.0, id, to, now, answer).await?;
+    Ok(answer::ok().json(changed.value))
 }
 
 /// Deletes a forecast.

@@ -13,6 +13,7 @@ use crate::{
     platform::{cache::Pages, metrics::Metrics},
 };
 
+mod again;
 mod alerts;
 mod answer;
 mod body;

@@ -1,10 +1,11 @@
 //! `/v1/portfolios`: names and sums.
 
-use actix_web::{HttpRequest, HttpResponse, http::header::LOCATION, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use super::{
     Desk,
+    again::Kept,
     answer::{self, Sheet, Subject},
     body::{Body, id, json},
     person::Person,
@@ -51,7 +52,7 @@ pub(super) fn shown<'a>(
     portfolio: Portfolio,
     holdings: impl IntoIterator<Item = &'a Holding>,
     prices: &Prices,
-) -> Result<Shown, Problem> {
+) -> Result<Shown, Refusal> {
     let what = format!("the sums of {:?}", portfolio.name);
     let (_, totals) = view(holdings, prices, Moment::now()).map_err(Refusal::no_decimal(what))?;
     Ok(Shown { portfolio, totals })
@@ -96,7 +97,7 @@ pub(super) fn find(view: &View, id: PortfolioId) -> Result<&Portfolio, Problem> 
 
 fn of_view(sheet: &Sheet<'_>, portfolio: &Portfolio) -> Result<Shown, Problem> {
     let theirs = sheet.view.holdings().iter().filter(|one| one.portfolio == portfolio.id);
-    shown(portfolio.clone(), theirs, &sheet.board.prices)
+    Ok(shown(portfolio.clone(), theirs, &sheet.board.prices)?)
 }
 
 /// Creates a portfolio.
@@ -114,10 +115,14 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let new: NewPortfolio = json(&body.bytes)?;
-    let id = desk.store.create_portfolio(&person.0, new, body.key, Moment::now()).await?.value;
-    let (portfolio, holdings) = desk.store.holdings(&person.0, id).await?.value;
-    let shown = shown(portfolio, &holdings, &(desk.prices)().prices)?;
-    Ok(answer::created().insert_header((LOCATION, format!("/v1/portfolios/{id}"))).json(shown))
+    let board = (desk.prices)();
+    let answer = move |made: Portfolio, held: Vec<Holding>| {
+        let at = format!("/v1/portfolios/{}", made.id);
+        Kept::created(at, &shown(made, &held, &board.prices)?)
+    };
+    let now = Moment::now();
+    let made = desk.store.create_portfolio_and(&person.0, new, body.key, now, answer).await?;
+    Ok(made.value.send())
 }
 
 /// One portfolio.
@@ -170,9 +175,12 @@ pub(super) async fn change(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let (id, to) = (id(&path, "portfolio")?, json(&body.bytes)?);
-    desk.store.change_portfolio(&person.0, id, to, Moment::now()).await?;
-    let (portfolio, holdings) = desk.store.holdings(&person.0, id).await?.value;
-    Ok(answer::ok().json(shown(portfolio, &holdings, &(desk.prices)().prices)?))
+    let board = (desk.prices)();
+    let answer =
+        move |changed: Portfolio, held: Vec<Holding>| shown(changed, &held, &board.prices);
+    let now = Moment::now();
+    let changed = desk.store.change_portfolio_and(&person.0, id, to, now, answer).await?;
+    Ok(answer::ok().json(changed.value))
 }
 
 /// Deletes a portfolio and all that hangs on it.

@@ -1,10 +1,11 @@
 //! `/v1/strategies`: the list without steps, the one with them.
 
-use actix_web::{HttpRequest, HttpResponse, http::header::LOCATION, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use super::{
     Desk,
+    again::Kept,
     answer::{self, Sheet, Subject},
     body::{Body, id, json},
     person::Person,
@@ -46,7 +47,7 @@ struct Shown {
     summary: Summary,
 }
 
-fn shown((strategy, steps): (Strategy, Vec<Step>)) -> Result<Shown, Problem> {
+fn shown((strategy, steps): (Strategy, Vec<Step>)) -> Result<Shown, Refusal> {
     let targets = steps.iter().map(|step| &step.target);
     let summary = Summary::of(strategy.base_quantity, strategy.reference_price, targets);
     let summary = summary.map_err(Refusal::no_decimal("what the strategy would bring"))?;
@@ -121,9 +122,13 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let new: NewStrategy = json(&body.bytes)?;
-    let id = desk.store.create_strategy(&person.0, new, body.key, Moment::now()).await?.value;
-    let shown = shown(desk.store.strategy(&person.0, id).await?.value)?;
-    Ok(answer::created().insert_header((LOCATION, format!("/v1/strategies/{id}"))).json(shown))
+    let answer = |made: Strategy, steps| {
+        let at = format!("/v1/strategies/{}", made.id);
+        Kept::created(at, &shown((made, steps))?)
+    };
+    let now = Moment::now();
+    let made = desk.store.create_strategy_and(&person.0, new, body.key, now, answer).await?;
+    Ok(made.value.send())
 }
 
 /// One strategy, its steps, and what it would bring.

@@ -1,5 +1,6 @@
 //! The calls as a person's program sees them, over a store in a file.
 
+mod again;
 mod caching;
 mod dashboard;
 

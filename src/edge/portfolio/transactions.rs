@@ -4,7 +4,9 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Desk, answer,
+    Desk,
+    again::Kept,
+    answer,
     body::{Body, id, json},
     person::Person,
     problem::{Problem, Written},
@@ -15,8 +17,9 @@ use crate::domain::{
     portfolio::{
         id::{PortfolioId, TransactionId},
         import::{BadRow, Names, entries, read},
-        transaction::{Change, Entry, Place, Transaction},
+        transaction::{Change, Entry, Place, Transaction, checked},
     },
+    store::Imported as Entered,
 };
 
 const LIST: &str = "transactions";
@@ -87,6 +90,8 @@ pub(super) async fn add(
     let portfolio: PortfolioId = id(&path, "portfolio")?;
     let several = body.bytes.trim_ascii_start().starts_with(b"[");
     let entries: Vec<Entry> = if several { json(&body.bytes)? } else { vec![json(&body.bytes)?] };
+    // As they are stored, which is what is answered.
+    let entries = checked(entries)?;
     let added =
         desk.store.add_transactions(&person.0, portfolio, entries.clone(), body.key, Moment::now());
     let ids = added.await?.value;
@@ -143,11 +148,20 @@ pub(super) async fn import(
     symbols.dedup();
     let names = Names::of(&desk.store.tokens_called(&symbols).await?);
     let entries = entries(rows, &names, &mut errors);
-    let done =
-        desk.store.import_transactions(&person.0, portfolio, entries, how.dry_run).await?.value;
-    errors.extend(done.bad);
-    errors.sort_by_key(|bad| bad.line);
-    Ok(answer::ok().json(Imported { imported: done.rows, dry_run: how.dry_run, errors }))
+    let (store, dry_run) = (&desk.store, how.dry_run);
+    let told = move |done: Entered| {
+        errors.extend(done.bad);
+        errors.sort_by_key(|bad| bad.line);
+        Kept::done(&Imported { imported: done.rows, dry_run, errors })
+    };
+    // Nothing is done by a dry run, so that it may come again as often as it likes.
+    if dry_run {
+        let done = store.import_transactions(&person.0, portfolio, entries, true).await?.value;
+        return Ok(told(done)?.send());
+    }
+    let (key, now) = (body.key, Moment::now());
+    let done = store.import_transactions_and(&person.0, portfolio, entries, key, now, told).await?;
+    Ok(done.value.send())
 }
 
 /// Changes a transaction.

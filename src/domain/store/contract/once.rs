@@ -62,4 +62,7 @@ pub async fn a_key_is_forgotten_after_a_day(it: Fixture) {
     create(key("old", "r"), 0).await.unwrap();
     create(key("new", "r"), DAY + 1).await.unwrap();
     assert_eq!(it.count("idempotency_keys"), 1);
+    // Nor does one count that is there still.
+    create(key("new", "another"), 2 * DAY + 2).await.unwrap();
+    assert_eq!((it.count("idempotency_keys"), it.count("strategies")), (1, 3));
 }

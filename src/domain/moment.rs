@@ -43,18 +43,36 @@ impl FromStr for Moment {
     /// RFC 3339 with any offset; what is finer than a microsecond is cut off.
     fn from_str(text: &str) -> Result<Self, BadMoment> {
         let bad = || BadMoment(text.chars().take(48).collect());
-        // The library reads more than RFC 3339 has: `20260131T12Z`, names of zones, a sign before the year.
-        let shape = text.get(..20).is_some_and(|start| {
-            let digits = |range: std::ops::Range<usize>| {
-                start.as_bytes()[range].iter().all(u8::is_ascii_digit)
-            };
-            digits(0..4) && start.as_bytes()[16] == b':' && digits(17..19)
-        });
-        if !shape || text.contains('[') {
+        // The library reads more than RFC 3339 has: `20260131T12Z`, `+0200`, names of zones, a sign before the year.
+        if !is_rfc3339(text.as_bytes()) {
             return Err(bad());
         }
         Ok(Self(text.parse::<Timestamp>().map_err(|_| bad())?.as_microsecond()))
     }
+}
+
+/// Whether a text has the form of `date-time` (RFC 3339, 5.6).
+fn is_rfc3339(text: &[u8]) -> bool {
+    const FORM: &[u8; 19] = b"0000-00-00T00:00:00";
+    let like = |text: &[u8], form: &[u8]| {
+        let is = |(came, form): (&u8, &u8)| match form {
+            b'0' => came.is_ascii_digit(),
+            other => came.eq_ignore_ascii_case(other),
+        };
+        text.len() == form.len() && text.iter().zip(form).all(is)
+    };
+    let Some((start, rest)) = text.split_at_checked(FORM.len()) else { return false };
+    let offset = match rest.split_first() {
+        Some((b'.', fraction)) => {
+            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if digits == 0 {
+                return false;
+            }
+            &fraction[digits..]
+        }
+        _ => rest,
+    };
+    like(start, FORM) && [&b"Z"[..], b"+00:00", b"-00:00"].iter().any(|form| like(offset, form))
 }
 
 impl fmt::Display for Moment {
@@ -103,6 +121,8 @@ mod tests {
         for (text, shown) in [
             ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"),
             ("2026-01-31T12:00:00+02:00", "2026-01-31T10:00:00Z"),
+            ("2026-01-31t12:00:00.5z", "2026-01-31T12:00:00.5Z"),
+            ("2026-01-31T12:00:00-00:30", "2026-01-31T12:30:00Z"),
             ("2026-01-31T12:00:00.123456789Z", "2026-01-31T12:00:00.123456Z"),
         ] {
             assert_eq!(text.parse::<Moment>().unwrap().to_string(), shown);
@@ -122,6 +142,14 @@ mod tests {
             "2026-01-31T12:00:00Z[UTC]",
             "+002026-01-31T12:00:00Z",
             "\u{662}026-01-31T12:00:00Z",
+            "2026-01-31T12:00:00+0200",
+            "2026-01-31T12:00:00+02",
+            "2026-01-31T12:00:00+02:00:00",
+            "2026-01-31T12:00:00,5Z",
+            "2026-01-31T12:00:00.Z",
+            "2026-01-31 12:00:00Z",
+            "2026-01-31T12:00:00 Z",
+            "2026-01-31T12:00:00\u{2212}02:00",
         ] {
             let refused = text.parse::<Moment>().unwrap_err();
             assert!(refused.to_string().contains("2026-01-31T12:00:00Z"), "{text}");

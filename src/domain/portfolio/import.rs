@@ -115,6 +115,10 @@ fn row(line: u64, record: &csv::ByteRecord) -> Result<Row, String> {
                 .into(),
         );
     }
+    // Such a text can't be asked of every database.
+    if symbol.chars().any(char::is_control) {
+        return Err("Symbol: expected one without control characters".into());
+    }
     let kind =
         Kind::parse(&kind.to_ascii_lowercase().replace([' ', '-'], "_")).ok_or_else(|| {
             let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();

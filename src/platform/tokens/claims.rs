@@ -243,11 +243,14 @@ impl Claims {
 pub(super) fn user(payload: &RawValue, claim: Option<&str>) -> Result<String, TokenError> {
     let all: BTreeMap<String, &RawValue> = serde_json::from_str(payload.get())
         .map_err(|_| TokenError::Invalid("its claims are not a JSON object"))?;
-    match all.get(claim.unwrap_or("sub")) {
-        None => Ok(String::new()),
-        Some(value) => serde_json::from_str(value.get())
-            .map_err(|_| TokenError::Invalid("the user's id in it is not a string")),
+    let Some(value) = all.get(claim.unwrap_or("sub")) else { return Ok(String::new()) };
+    let user: String = serde_json::from_str(value.get())
+        .map_err(|_| TokenError::Invalid("the user's id in it is not a string"))?;
+    // PostgreSQL has no text with it: a question about several people would fail for all of them.
+    if user.contains('\0') {
+        return Err(TokenError::Invalid("the user's id in it has a character NUL"));
     }
+    Ok(user)
 }
 
 /// The base64 form rules when both are there; `null` is nothing.

@@ -256,6 +256,8 @@ fn the_user_may_stand_in_another_claim() {
     assert_eq!(by_secret().connection(&token, NOW).unwrap().user.as_str(), "ana");
     assert!(by_secret().connection(&hs("secret", json!({})), NOW).unwrap().user.is_anonymous());
     assert!(invalid(by_secret().connection(&hs("secret", json!({"sub": 42})), NOW)));
+    // No database can keep what is theirs.
+    assert!(invalid(by_secret().connection(&hs("secret", json!({"sub": "a\0b"})), NOW)));
 }
 
 #[test]

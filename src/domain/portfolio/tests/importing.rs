@@ -54,6 +54,7 @@ fn each_bad_row_says_what_was_expected() {
         ("2026-01-31,BTC,buy,1,1", "7 fields, got 5"),
         ("31.01.2026,BTC,buy,1,1,1,", "Date: expected a time like"),
         ("2026-01-31,,buy,1,1,1,", "Symbol: expected"),
+        ("2026-01-31,B\0TC,buy,1,1,1,", "Symbol: expected one without control characters"),
         ("2026-01-31,ETH,buy,1,1,1,", "Symbol: expected a token that is known here, got \"ETH\""),
         ("2026-01-31,BTC,gift,1,1,1,", "Type: expected one of buy, sell, transfer_in"),
         (

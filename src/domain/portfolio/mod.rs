@@ -8,6 +8,7 @@ pub mod id;
 pub mod import;
 pub mod portfolios;
 mod refusal;
+pub mod sifting;
 pub mod strategy;
 #[cfg(test)]
 mod tests;

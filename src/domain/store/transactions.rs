@@ -24,10 +24,11 @@ use crate::{
         moment::Moment,
         portfolio::{
             Refusal,
-            fold::{Stop, sift},
+            fold::Stop,
             id::{PortfolioId, TokenId, TransactionId},
             import::BadRow,
             list,
+            sifting::sift,
             transaction::{Change, Entry, Kind, MOST, Place, Transaction, checked},
         },
     },

@@ -4,6 +4,7 @@ mod examples;
 mod importing;
 mod opinion;
 mod refusing;
+mod sifting;
 
 use super::{
     fold::{Checkpoint, Fold, resume},

@@ -79,6 +79,12 @@ impl Decimal {
         Exact::from(self).over(by)
     }
 
+    /// Whether [`Self::over`] has a result, where neither is negative and `by` is not 0.
+    pub fn fits_over(self, by: Self) -> bool {
+        // By 1 or more nothing gets larger; below it the largest dividend is still a decimal.
+        by.0 >= ONE || self.0 < by.0 * (END / ONE)
+    }
+
     /// `self * by / over`, rounded once.
     pub fn times_over(self, by: Self, over: Self) -> Result<Self, NoDecimal> {
         (Exact::from(self) * by).over(over)

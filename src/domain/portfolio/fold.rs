@@ -38,7 +38,7 @@ impl Fold {
     pub fn then(self, entry: &Entry) -> Result<Self, Stop> {
         if !entry.kind.is_outflow() {
             let quantity = self.quantity.plus(entry.quantity)?;
-            return Ok(Self { quantity, invested: self.invested.plus(entry.amount)?, ..self });
+            return Self { quantity, invested: self.invested.plus(entry.amount)?, ..self }.priced();
         }
         if entry.quantity > self.quantity {
             return Err(Stop::NotEnough { held: self.quantity });
@@ -49,11 +49,20 @@ impl Fold {
             Kind::Sell => entry.amount.minus(cost)?,
             _ => Decimal::ZERO,
         };
-        Ok(Self {
+        let left = Self {
             quantity: self.quantity.minus(entry.quantity)?,
             invested: self.invested.minus(cost)?,
             realized: self.realized.plus(earned)?,
-        })
+        };
+        left.priced()
+    }
+
+    /// Itself, if its average price is a figure: what is held is shown with it.
+    fn priced(self) -> Result<Self, Stop> {
+        match self.quantity.is_zero() || self.invested.fits_over(self.quantity) {
+            true => Ok(self),
+            false => Err(Stop::TooLarge),
+        }
     }
 
     /// What one of them cost, rounded once; none if there are none.

@@ -245,6 +245,9 @@ fn refuse(
         Stop::NotEnough { held } => {
             Refusal::NotEnough { transaction, held, asked: entry.quantity, at: entry.occurred_at }
         }
-        Stop::TooLarge => Refusal::OutOfRange { what: format!("what is held after {transaction}") },
+        Stop::TooLarge => {
+            let what = format!("what is held after {transaction}, or its average price");
+            Refusal::OutOfRange { what }
+        },
     }
 }

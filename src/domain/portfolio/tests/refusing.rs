@@ -113,6 +113,22 @@ fn what_gets_too_large_stops_the_fold() {
 }
 
 #[test]
+fn an_average_price_that_is_no_figure_stops_the_fold() {
+    let of = TokenId::new();
+    let stops = |entries: &[Entry]| resume(Checkpoint::default(), placed(entries)).err();
+    let dust = |amount: &str| entry(of, Kind::Buy, "0.000000000000000001", amount);
+    assert_eq!(stops(&[dust("100")]), Some((0, Stop::TooLarge)));
+    assert_eq!(stops(&[dust("99.999999999999999999")]), None);
+    assert_eq!(stops(&[entry(of, Kind::Buy, "1", "1"), dust("100")]), None);
+    let most = "99999999999999999999.999999999999999999";
+    assert_eq!(stops(&[entry(of, Kind::Buy, "1", most)]), None);
+    assert_eq!(
+        stops(&[entry(of, Kind::Buy, "0.999999999999999999", most)]),
+        Some((0, Stop::TooLarge))
+    );
+}
+
+#[test]
 fn checkpoints_are_left_at_every_stride() {
     let entries = vec![entry(TokenId::new(), Kind::Reward, "1", "0"); 2 * STRIDE as usize + 3];
     let folded = resume(Checkpoint::default(), placed(&entries)).unwrap();

@@ -7,6 +7,7 @@ pub mod holding;
 pub mod id;
 pub mod import;
 pub mod portfolios;
+mod object;
 mod refusal;
 pub mod sifting;
 pub mod strategy;
@@ -16,5 +17,6 @@ pub mod token;
 pub mod transaction;
 mod words;
 
+pub use object::Object;
 pub use refusal::Refusal;
 pub use words::{list, text};

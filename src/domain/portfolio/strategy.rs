@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Refusal,
+    Object, Refusal,
     id::{StepId, StrategyId, TokenId},
     transaction::given,
     words,
@@ -205,7 +205,7 @@ fn draft() -> Status {
 
 /// A step as it is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(from = "StepWords")]
+#[serde(from = "Object<StepWords>")]
 pub struct NewStep {
     /// A step that is there already keeps its alerts and, unless told, its state.
     pub id: Option<StepId>,
@@ -225,8 +225,8 @@ struct StepWords {
     state: Option<StepState>,
 }
 
-impl From<StepWords> for NewStep {
-    fn from(words: StepWords) -> Self {
+impl From<Object<StepWords>> for NewStep {
+    fn from(Object(words): Object<StepWords>) -> Self {
         let StepWords { id, target_kind, target_value, sell_percent, state } = words;
         Self { id, target: Target { target_kind, target_value, sell_percent }, state }
     }

@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 use super::{
     Desk, answer,
     body::{Body, id, json},
+    calls::{Nothing, get, resource},
     person::Person,
     problem::{Problem, Written},
     turning::{Turn, Turned, one_more, turned},
 };
 use crate::domain::{
     portfolio::{
+        Object,
         alert::{Alert, Armed},
         id::{AlertId, StrategyId},
     },
@@ -22,11 +24,11 @@ const LIST: &str = "alerts";
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
     app.service(
-        web::resource("/v1/strategies/{id}/alerts")
-            .route(web::get().to(armed))
+        resource("/v1/strategies/{id}/alerts", "GET, HEAD, PUT")
+            .route(get().to(armed))
             .route(web::put().to(arm)),
     )
-    .service(web::resource("/v1/alerts").route(web::get().to(fired)));
+    .service(resource("/v1/alerts", "GET, HEAD").route(get().to(fired)));
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -39,7 +41,8 @@ struct Steps {
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Arms {
-    steps: Vec<Arm>,
+    #[schema(value_type = Vec<Arm>)]
+    steps: Vec<Object<Arm>>,
 }
 
 /// What is armed of a strategy.
@@ -54,6 +57,7 @@ struct Arms {
 pub(super) async fn armed(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let steps = desk.store.armed(&person.0, id::<StrategyId>(&path, "strategy")?).await?.value;
@@ -73,10 +77,12 @@ pub(super) async fn armed(
 pub(super) async fn arm(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     path: web::Path<String>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let (id, Arms { steps }) = (id(&path, "strategy")?, json(&body.bytes)?);
+    let steps = steps.into_iter().map(|step| step.0).collect();
     let steps = desk.store.arm(&person.0, id, steps).await?.value;
     Ok(answer::ok().json(Steps { steps }))
 }

@@ -1,15 +1,18 @@
 //! A request's body, within its limits, and what it says.
 
-use std::{str::FromStr, time::Duration};
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use actix_web::{FromRequest, HttpRequest, dev, http::StatusCode, web};
 use bytes::Bytes;
 use futures_core::future::LocalBoxFuture;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
 use super::{Desk, problem::Problem};
-use crate::domain::{portfolio::Refusal, store::Key};
+use crate::domain::{
+    portfolio::{Object, Refusal},
+    store::Key,
+};
 
 /// A body that is not there by then is answered 408.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -64,8 +67,34 @@ async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Body, Prob
     Ok(Body { bytes, key: key.transpose()? })
 }
 
-/// Reads JSON; what is wrong is said with its place.
+/// Reads an object; what is wrong is said with its place.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    read_json::<Object<T>>(bytes).map(|object| object.0)
+}
+
+/// Reads a list of objects.
+pub(super) fn list<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, Problem> {
+    let list = read_json::<Vec<Object<T>>>(bytes)?;
+    Ok(list.into_iter().map(|object| object.0).collect())
+}
+
+/// Reads what is to change. `null` takes away what may be missing, which are the fields `clears`, and says nothing of others.
+pub(super) fn change<T: DeserializeOwned>(bytes: &[u8], clears: &[&str]) -> Result<T, Problem> {
+    let change = json(bytes)?;
+    let fields: BTreeMap<String, Option<IgnoredAny>> = json(bytes)?;
+    let says = |(name, value): &(&String, &Option<IgnoredAny>)| {
+        value.is_some() || clears.contains(&name.as_str())
+    };
+    match fields.iter().find(|field| !says(field)) {
+        None => Ok(change),
+        Some((name, _)) => {
+            let expected = "a value; leave it out to keep what is there";
+            Err(Refusal::invalid(name, expected, "null").into())
+        }
+    }
+}
+
+fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|wrong| {
         let said: String = wrong.to_string().chars().take(SAID).collect();
         match wrong.classify() {

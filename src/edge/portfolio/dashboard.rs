@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{
     Desk,
     answer::{self, Outage, Sheet, Subject},
+    calls::{Nothing, get, resource},
     person::Person,
     portfolios,
     problem::{Problem, Written},
@@ -27,7 +28,7 @@ use crate::domain::{
 };
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
-    app.service(web::resource("/v1/dashboard").route(web::get().to(dashboard)));
+    app.service(resource("/v1/dashboard", "GET, HEAD").route(get().to(dashboard)));
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -68,6 +69,7 @@ const OF: Subject = Subject {
 pub(super) async fn dashboard(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let page = answer::page(&desk, &person, &request, OF, |sheet| write(sheet).map(Some)).await?;

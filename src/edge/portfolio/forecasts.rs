@@ -8,6 +8,7 @@ use super::{
     again::Kept,
     answer::{self, Sheet, Subject},
     body::{Body, id, json},
+    calls::{Nothing, get, resource},
     person::Person,
     problem::{Problem, Written},
     turning::{Turn, Turned, among, one_more, turned},
@@ -28,11 +29,11 @@ const LIST: &str = "forecasts";
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
     app.service(
-        web::resource("/v1/forecasts").route(web::get().to(all)).route(web::post().to(create)),
+        resource("/v1/forecasts", "GET, HEAD, POST").route(get().to(all)).route(web::post().to(create)),
     )
     .service(
-        web::resource("/v1/forecasts/{id}")
-            .route(web::get().to(one))
+        resource("/v1/forecasts/{id}", "GET, HEAD, PUT, DELETE")
+            .route(get().to(one))
             .route(web::put().to(change))
             .route(web::delete().to(delete)),
     );
@@ -115,6 +116,7 @@ pub(super) async fn all(
 pub(super) async fn create(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let new: NewForecast = json(&body.bytes)?;
@@ -140,6 +142,7 @@ pub(super) async fn create(
 pub(super) async fn one(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     Ok(answer::ok().json(shown(&person, id(&path, "forecast")?, &desk).await?))
@@ -158,6 +161,7 @@ pub(super) async fn one(
 pub(super) async fn change(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     path: web::Path<String>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
@@ -183,6 +187,7 @@ pub(super) async fn change(
 pub(super) async fn delete(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     desk.store.delete_forecast(&person.0, id(&path, "forecast")?).await?;

@@ -7,6 +7,7 @@ use super::{
     Desk,
     answer::{self, Sheet, Subject},
     body::id,
+    calls::{get, resource},
     person::Person,
     portfolios,
     problem::{Problem, Written},
@@ -26,8 +27,8 @@ use crate::domain::{
 const LIST: &str = "holdings";
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
-    app.service(web::resource("/v1/portfolios/{id}/holdings").route(web::get().to(of_portfolio)))
-        .service(web::resource("/v1/holdings").route(web::get().to(of_all)));
+    app.service(resource("/v1/portfolios/{id}/holdings", "GET, HEAD").route(get().to(of_portfolio)))
+        .service(resource("/v1/holdings", "GET, HEAD").route(get().to(of_all)));
 }
 
 /// Where a holding stands in the list: by value, then by symbol. Prices move it; a page goes on behind it.

@@ -17,6 +17,7 @@ mod again;
 mod alerts;
 mod answer;
 mod body;
+mod calls;
 pub(in crate::edge) mod dashboard;
 mod encoding;
 mod forecasts;
@@ -74,6 +75,7 @@ pub fn routes(app: &mut web::ServiceConfig, desk: Arc<Desk>) {
         forecasts::routes,
         tokens::routes,
         present::routes,
+        calls::nothing,
     ] {
         app.configure(resource);
     }

@@ -8,6 +8,7 @@ use super::{
     again::Kept,
     answer::{self, Sheet, Subject},
     body::{Body, id, json},
+    calls::{Nothing, get, resource},
     person::Person,
     problem::{Problem, Written},
     turning::{Turn, Turned, turned},
@@ -28,11 +29,11 @@ const LIST: &str = "portfolios";
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
     app.service(
-        web::resource("/v1/portfolios").route(web::get().to(all)).route(web::post().to(create)),
+        resource("/v1/portfolios", "GET, HEAD, POST").route(get().to(all)).route(web::post().to(create)),
     )
     .service(
-        web::resource("/v1/portfolios/{id}")
-            .route(web::get().to(one))
+        resource("/v1/portfolios/{id}", "GET, HEAD, PUT, DELETE")
+            .route(get().to(one))
             .route(web::put().to(change))
             .route(web::delete().to(delete)),
     );
@@ -112,6 +113,7 @@ fn of_view(sheet: &Sheet<'_>, portfolio: &Portfolio) -> Result<Shown, Problem> {
 pub(super) async fn create(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let new: NewPortfolio = json(&body.bytes)?;
@@ -137,6 +139,7 @@ pub(super) async fn create(
 pub(super) async fn one(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     path: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
@@ -171,6 +174,7 @@ pub(super) async fn one(
 pub(super) async fn change(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     path: web::Path<String>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
@@ -195,6 +199,7 @@ pub(super) async fn change(
 pub(super) async fn delete(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     desk.store.delete_portfolio(&person.0, id(&path, "portfolio")?).await?;

@@ -6,7 +6,7 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{StatusCode, header},
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::domain::portfolio::Refusal;
 
@@ -54,6 +54,12 @@ impl Problem {
     pub fn invalid(field: &str, expected: &str, came: &str) -> Self {
         let came: String = came.chars().take(64).collect();
         Refusal::invalid(field, expected, format!("{came:?}")).into()
+    }
+}
+
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.written().serialize(to)
     }
 }
 

@@ -7,7 +7,8 @@ use super::{
     Desk,
     again::Kept,
     answer::{self, Sheet, Subject},
-    body::{Body, id, json},
+    body::{self, Body, id, json},
+    calls::{Nothing, get, resource},
     person::Person,
     problem::{Problem, Written},
     turning::{Turn, Turned, among, one_more, turned},
@@ -27,11 +28,11 @@ const LIST: &str = "strategies";
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
     app.service(
-        web::resource("/v1/strategies").route(web::get().to(all)).route(web::post().to(create)),
+        resource("/v1/strategies", "GET, HEAD, POST").route(get().to(all)).route(web::post().to(create)),
     )
     .service(
-        web::resource("/v1/strategies/{id}")
-            .route(web::get().to(one))
+        resource("/v1/strategies/{id}", "GET, HEAD, PATCH, DELETE")
+            .route(get().to(one))
             .route(web::patch().to(change))
             .route(web::delete().to(delete)),
     );
@@ -119,6 +120,7 @@ pub(super) async fn all(
 pub(super) async fn create(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let new: NewStrategy = json(&body.bytes)?;
@@ -143,6 +145,7 @@ pub(super) async fn create(
 pub(super) async fn one(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let stored = desk.store.strategy(&person.0, id(&path, "strategy")?).await?;
@@ -162,10 +165,11 @@ pub(super) async fn one(
 pub(super) async fn change(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     path: web::Path<String>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let (id, to) = (id(&path, "strategy")?, json::<Change>(&body.bytes)?);
+    let (id, to) = (id(&path, "strategy")?, body::change::<Change>(&body.bytes, &["notes"])?);
     let stored = desk.store.change_strategy(&person.0, id, to, Moment::now()).await?;
     Ok(answer::ok().json(shown(stored.value)?))
 }
@@ -182,6 +186,7 @@ pub(super) async fn change(
 pub(super) async fn delete(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     desk.store.delete_strategy(&person.0, id(&path, "strategy")?).await?;

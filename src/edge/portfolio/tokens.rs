@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Desk,
     answer::{self, Public},
+    calls::{get, resource},
     person::Person,
     problem::{Problem, Written},
 };
@@ -30,8 +31,8 @@ const PRICES_KEPT: Public = Public { fresh: 5, meanwhile: 5, instead: 20 };
 const PRICES: usize = 500;
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
-    app.service(web::resource("/v1/tokens").route(web::get().to(search)))
-        .service(web::resource("/v1/prices").route(web::get().to(prices)));
+    app.service(resource("/v1/tokens", "GET, HEAD").route(get().to(search)))
+        .service(resource("/v1/prices", "GET, HEAD").route(get().to(prices)));
 }
 
 #[derive(Serialize, utoipa::ToSchema)]

@@ -7,7 +7,8 @@ use super::{
     Desk,
     again::Kept,
     answer,
-    body::{Body, id, json},
+    body::{self, Body, id, json, list},
+    calls::{Nothing, get, resource},
     person::Person,
     problem::{Problem, Written},
     turning::{Turn, Turned, one_more, turned},
@@ -26,15 +27,15 @@ const LIST: &str = "transactions";
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
     app.service(
-        web::resource("/v1/portfolios/{id}/transactions/import").route(web::post().to(import)),
+        resource("/v1/portfolios/{id}/transactions/import", "POST").route(web::post().to(import)),
     )
     .service(
-        web::resource("/v1/portfolios/{id}/transactions")
-            .route(web::get().to(all))
+        resource("/v1/portfolios/{id}/transactions", "GET, HEAD, POST")
+            .route(get().to(all))
             .route(web::post().to(add)),
     )
     .service(
-        web::resource("/v1/transactions/{id}")
+        resource("/v1/transactions/{id}", "PATCH, DELETE")
             .route(web::patch().to(change))
             .route(web::delete().to(delete)),
     );
@@ -84,12 +85,13 @@ struct Added {
 pub(super) async fn add(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     path: web::Path<String>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let portfolio: PortfolioId = id(&path, "portfolio")?;
     let several = body.bytes.trim_ascii_start().starts_with(b"[");
-    let entries: Vec<Entry> = if several { json(&body.bytes)? } else { vec![json(&body.bytes)?] };
+    let entries: Vec<Entry> = if several { list(&body.bytes)? } else { vec![json(&body.bytes)?] };
     // As they are stored, which is what is answered.
     let entries = checked(entries)?;
     let added =
@@ -177,10 +179,11 @@ pub(super) async fn import(
 pub(super) async fn change(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     path: web::Path<String>,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
-    let (id, to) = (id(&path, "transaction")?, json::<Change>(&body.bytes)?);
+    let (id, to) = (id(&path, "transaction")?, body::change::<Change>(&body.bytes, &["notes"])?);
     Ok(answer::ok().json(desk.store.change_transaction(&person.0, id, to).await?.value))
 }
 
@@ -196,6 +199,7 @@ pub(super) async fn change(
 pub(super) async fn delete(
     desk: web::Data<Desk>,
     person: Person,
+    _: web::Query<Nothing>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     desk.store.delete_transaction(&person.0, id(&path, "transaction")?).await?;

@@ -1,6 +1,6 @@
 //! Holdings: what a portfolio has of a token, and what that is worth (docs/PORTFOLIO.md, formula 2).
 
-use std::collections::HashMap;
+use std::{cmp::Ordering, collections::HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -89,14 +89,40 @@ pub fn view<'a>(
             None => sold_out = sold_out.plus(fold.realized)?,
         }
     }
-    shown.sort_by(|one, other| {
-        let by_value = other.value.cmp(&one.value);
-        by_value
-            .then_with(|| one.token.symbol.cmp(&other.token.symbol))
-            .then_with(|| one.token.id.cmp(&other.token.id))
-    });
+    shown.sort_by(order);
     let totals = Totals::of(&shown, sold_out)?;
     Ok((shown, totals))
+}
+
+/// The most valuable first, then by symbol.
+fn order(one: &HoldingView, other: &HoldingView) -> Ordering {
+    let by_value = other.value.cmp(&one.value);
+    by_value
+        .then_with(|| one.token.symbol.cmp(&other.token.symbol))
+        .then_with(|| one.token.id.cmp(&other.token.id))
+}
+
+/// Holdings as they are shown, those of one token as one; and the tokens of those that can't be computed.
+pub fn each<'a>(
+    holdings: impl IntoIterator<Item = &'a Holding>,
+    prices: &Prices,
+    now: Moment,
+) -> (Vec<HoldingView>, Vec<Token>) {
+    let mut of: HashMap<TokenId, Vec<Holding>> = HashMap::new();
+    for holding in holdings {
+        of.entry(holding.token.id).or_default().push(holding.clone());
+    }
+    let (mut shown, mut not) = (Vec::with_capacity(of.len()), Vec::new());
+    for theirs in of.into_values() {
+        let token = theirs.first().map(|one| one.token.clone());
+        let one = merged(theirs).and_then(|one| view(&one, prices, now));
+        match one {
+            Ok((views, _)) => shown.extend(views),
+            Err(_) => not.extend(token),
+        }
+    }
+    shown.sort_by(order);
+    (shown, not)
 }
 
 /// The holdings of all portfolios as if they were one: those of one token are one.

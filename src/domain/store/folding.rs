@@ -248,6 +248,6 @@ fn refuse(
         Stop::TooLarge => {
             let what = format!("what is held after {transaction}, or its average price");
             Refusal::OutOfRange { what }
-        },
+        }
     }
 }

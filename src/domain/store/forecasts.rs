@@ -215,7 +215,11 @@ pub(super) async fn applied(
     Ok(all)
 }
 
-pub(super) async fn one(session: &mut Session, owner: &UserId, id: ForecastId) -> Result<Forecast, Fault> {
+pub(super) async fn one(
+    session: &mut Session,
+    owner: &UserId,
+    id: ForecastId,
+) -> Result<Forecast, Fault> {
     let rows = session.rows(Query::new(ONE).bind(id).bind(owner)).await?;
     whole(session, rows).await?.pop().ok_or(NOT_FOUND.into())
 }

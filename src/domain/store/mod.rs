@@ -61,7 +61,7 @@ pub use postgres::Connections;
 pub use pricing::{Fence, Observed, WantedPrice};
 pub use replica::Replica;
 pub use strategies::Listed;
-pub use tokens::NewToken;
+pub use tokens::{Found, NewToken};
 pub use transact::Stored;
 pub use transactions::Imported;
 

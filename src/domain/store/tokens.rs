@@ -6,9 +6,10 @@ use diesel::{
     QueryableByName,
     sql_types::{BigInt, Nullable, Text},
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
-    Store,
+    Page, Store,
     columns::{At, Shown},
     query::{Query, Value},
     session::{Fault, Session},
@@ -70,12 +71,42 @@ struct PriceRow {
     version: i64,
 }
 
-/// Each half walks its index only as far as it is asked to.
-pub(super) const SEARCH: &str = "\
-select * from (select id, symbol, name, provider_id, logo_url from tokens \
-where symbol_key >= $1 and symbol_key < $2 order by symbol_key, id limit $3) as by_symbol \
-union select * from (select id, symbol, name, provider_id, logo_url from tokens \
-where name_key >= $1 and name_key < $2 order by name_key, id limit $3) as by_name";
+/// Where a token stands among those that were found: those whose symbol begins so come first, by symbol, an equal one before
+/// all; then those whose name does, by name.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Found {
+    by_name: bool,
+    /// Symbol or name, in lower case.
+    key: String,
+    id: TokenId,
+}
+
+impl Found {
+    /// Of one that was found by its beginning.
+    pub fn of(token: &Token, begins: &str) -> Self {
+        let symbol = token.symbol.to_lowercase();
+        let by_name = !symbol.starts_with(&key(begins));
+        Self {
+            by_name,
+            key: if by_name { token.name.to_lowercase() } else { symbol },
+            id: token.id,
+        }
+    }
+}
+
+fn key(begins: &str) -> String {
+    begins.trim().to_lowercase()
+}
+
+/// Both walk their index only as far as they are asked to.
+pub(super) const BY_SYMBOL: &str = "\
+select id, symbol, name, provider_id, logo_url from tokens \
+where symbol_key >= $1 and symbol_key < $2 and (symbol_key, id) > ($3, $4) order by symbol_key, id limit $5";
+
+pub(super) const BY_NAME: &str = "\
+select id, symbol, name, provider_id, logo_url from tokens \
+where name_key >= $1 and name_key < $2 and (name_key, id) > ($3, $4) \
+and not (symbol_key >= $1 and symbol_key < $2) order by name_key, id limit $5";
 
 pub(super) const BY_IDS: &str =
     "select id, symbol, name, provider_id, logo_url from tokens where id in (";
@@ -108,17 +139,32 @@ impl Store {
     }
 
     /// Tokens whose symbol or name begins so, whatever the case; those that fit best first.
-    pub async fn search_tokens(&self, begins: &str, limit: usize) -> Result<Vec<Token>, Refusal> {
-        let begins = begins.trim().to_lowercase();
+    pub async fn search_tokens(
+        &self,
+        begins: &str,
+        page: Page<Found>,
+    ) -> Result<Vec<Token>, Refusal> {
+        let begins = key(begins);
         // After all that begin so: no text has this character.
         let end = format!("{begins}\u{10ffff}");
-        let search = Query::new(SEARCH).bind(&*begins).bind(end).bind(limit);
-        let rows: Vec<Row> = self.ask(search).await?;
-        let mut tokens: Vec<Token> = rows.into_iter().map(Token::from).collect();
-        let exact = |token: &Token| token.symbol.to_lowercase() != begins;
-        tokens.sort_by_cached_key(|token| (exact(token), token.symbol.to_lowercase(), token.id));
-        tokens.truncate(limit);
-        Ok(tokens)
+        let search = |text, after: Option<&Found>, limit: usize| {
+            let (key, id) =
+                after.map_or_else(Default::default, |one| (&*one.key, one.id.to_string()));
+            Query::new(text).bind(&*begins).bind(&*end).bind(key).bind(id).bind(limit)
+        };
+        let (by_name, by_symbol): (Vec<&Found>, Vec<&Found>) =
+            page.after.iter().partition(|found| found.by_name);
+        let mut rows: Vec<Row> = Vec::new();
+        if by_name.is_empty() {
+            let after = by_symbol.first().copied();
+            rows = self.ask(search(BY_SYMBOL, after, page.limit)).await?;
+        }
+        // All begin with nothing by their symbols.
+        if rows.len() < page.limit && !begins.is_empty() {
+            let (after, left) = (by_name.first().copied(), page.limit - rows.len());
+            rows.extend(self.ask::<Row>(search(BY_NAME, after, left)).await?);
+        }
+        Ok(rows.into_iter().map(Token::from).collect())
     }
 
     /// These tokens, as far as they are there. At most [`MOST`] of them.

@@ -136,9 +136,9 @@ impl Store {
         list("file", rows.len(), 0, MOST)?;
         let owner = user.clone();
         self.write_once(user, key, now, move |session| {
-            Box::pin(async move {
-                Ok(answer(import(session, &owner, portfolio, rows, false).await?)?)
-            })
+            Box::pin(
+                async move { Ok(answer(import(session, &owner, portfolio, rows, false).await?)?) },
+            )
         })
         .await
     }

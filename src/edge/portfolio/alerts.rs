@@ -1,6 +1,6 @@
 //! `/v1/strategies/{id}/alerts`: what is armed. `/v1/alerts`: what fired.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -59,9 +59,10 @@ pub(super) async fn armed(
     person: Person,
     _: web::Query<Nothing>,
     path: web::Path<String>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let steps = desk.store.armed(&person.0, id::<StrategyId>(&path, "strategy")?).await?.value;
-    Ok(answer::ok().json(Steps { steps }))
+    let stored = desk.store.armed(&person.0, id::<StrategyId>(&path, "strategy")?).await?;
+    answer::read(&desk, &person, &request, stored.map(|steps| Steps { steps }))
 }
 
 /// Arms steps anew.
@@ -100,9 +101,11 @@ pub(super) async fn fired(
     desk: web::Data<Desk>,
     person: Person,
     turn: web::Query<Turn>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let page = turn.page::<AlertId>(LIST)?;
     let stored = desk.store.alerts(&person.0, one_more(&page)).await?;
-    let key = |alert: &Alert| alert.id;
-    Ok(answer::ok().json(turned(LIST, stored.value, page.limit, stored.generation, key)))
+    let (key, generation) = (|alert: &Alert| alert.id, stored.generation);
+    let turned = stored.map(|items| turned(LIST, items, page.limit, generation, key));
+    answer::read(&desk, &person, &request, turned)
 }

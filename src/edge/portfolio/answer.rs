@@ -17,7 +17,7 @@ use crate::{
         moment::Moment,
         portfolio::{Refusal, token::PriceBoard},
         reading::{View, Which},
-        store::Present,
+        store::{Present, Stored},
     },
     ids::UserId,
     platform::cache::{Millis, Page},
@@ -169,6 +169,18 @@ pub(super) async fn page(
     }
     desk.keep(user, address, page.clone());
     Ok(Some(kept(answer, &page)))
+}
+
+/// What was read from the database for this request, with a tag for those who have it already.
+pub(super) fn read<T: Serialize>(
+    desk: &Desk,
+    person: &Person,
+    request: &HttpRequest,
+    Stored { generation, value }: Stored<T>,
+) -> Result<HttpResponse, Problem> {
+    let (state, bytes) = (Shows { generation, computed: 0, price_version: 0 }, json(&value)?);
+    let page = Page { state, until: Millis::MAX, tag: state.tag(&bytes), bytes: bytes.into() };
+    Ok(send(desk, person, request, &page))
 }
 
 impl Subject {

@@ -29,7 +29,9 @@ const LIST: &str = "forecasts";
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
     app.service(
-        resource("/v1/forecasts", "GET, HEAD, POST").route(get().to(all)).route(web::post().to(create)),
+        resource("/v1/forecasts", "GET, HEAD, POST")
+            .route(get().to(all))
+            .route(web::post().to(create)),
     )
     .service(
         resource("/v1/forecasts/{id}", "GET, HEAD, PUT, DELETE")

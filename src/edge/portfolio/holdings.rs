@@ -17,8 +17,9 @@ use crate::domain::{
     decimal::Decimal,
     portfolio::{
         Refusal,
-        holding::{Holding, HoldingView, merged, view},
+        holding::{Holding, HoldingView, each},
         id::{PortfolioId, TokenId},
+        token::Token,
     },
     reading::Which,
     store::Page,
@@ -27,8 +28,10 @@ use crate::domain::{
 const LIST: &str = "holdings";
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
-    app.service(resource("/v1/portfolios/{id}/holdings", "GET, HEAD").route(get().to(of_portfolio)))
-        .service(resource("/v1/holdings", "GET, HEAD").route(get().to(of_all)));
+    app.service(
+        resource("/v1/portfolios/{id}/holdings", "GET, HEAD").route(get().to(of_portfolio)),
+    )
+    .service(resource("/v1/holdings", "GET, HEAD").route(get().to(of_all)));
 }
 
 /// Where a holding stands in the list: by value, then by symbol. Prices move it; a page goes on behind it.
@@ -63,11 +66,13 @@ pub(super) async fn of_portfolio(
     turn: web::Query<Turn>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let (id, page) = (id::<PortfolioId>(&path, "portfolio")?, turn.page(LIST)?);
+    let id = id::<PortfolioId>(&path, "portfolio")?;
+    let name = format!("{LIST} {id}");
+    let page = turn.page(&name)?;
     let write = |sheet: &Sheet<'_>| {
         portfolios::find(sheet.view, id)?;
         let holdings = sheet.view.holdings().iter().filter(|one| one.portfolio == id);
-        write(sheet, &page, holdings).map(Some)
+        write(sheet, &name, &page, holdings).map(Some)
     };
     let answer = answer::page(&desk, &person, &request, OF, write).await?;
     answer.ok_or_else(Problem::internal)
@@ -89,28 +94,28 @@ pub(super) async fn of_all(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let page = turn.page(LIST)?;
-    let write = |sheet: &Sheet<'_>| {
-        let holdings = merged(sheet.view.holdings().to_vec());
-        let holdings = holdings.map_err(Refusal::no_decimal("the sums of your holdings"))?;
-        write(sheet, &page, &holdings).map(Some)
-    };
+    let write = |sheet: &Sheet<'_>| write(sheet, LIST, &page, sheet.view.holdings()).map(Some);
     let answer = answer::page(&desk, &person, &request, OF, write).await?;
     answer.ok_or_else(Problem::internal)
 }
 
 fn write<'a>(
     sheet: &Sheet<'_>,
+    name: &str,
     page: &Page<Stands>,
     holdings: impl IntoIterator<Item = &'a Holding>,
 ) -> Result<Vec<u8>, Problem> {
-    let what = "the value of a holding";
-    let (views, _) =
-        view(holdings, &sheet.board.prices, sheet.now).map_err(Refusal::no_decimal(what))?;
+    let (views, not) = each(holdings, &sheet.board.prices, sheet.now);
+    let problem = |token: Token| {
+        let what = format!("the figures of what is held of {}", token.symbol);
+        (token.id.to_string(), Refusal::OutOfRange { what }.into())
+    };
     let behind = |view: &HoldingView| {
         page.after.as_ref().is_none_or(|after| after.is_before(&Stands::of(view)))
     };
     let items: Vec<HoldingView> = views.into_iter().filter(behind).take(page.limit + 1).collect();
-    let turned = turned(LIST, items, page.limit, sheet.view.generation, Stands::of);
+    let turned = turned(name, items, page.limit, sheet.view.generation, Stands::of);
+    let problems = not.into_iter().map(problem).collect();
     let price_version = Some(sheet.board.version);
-    answer::json(&Turned { price_version, outage: sheet.outage, ..turned })
+    answer::json(&Turned { price_version, problems, outage: sheet.outage, ..turned })
 }

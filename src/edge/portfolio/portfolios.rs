@@ -29,7 +29,9 @@ const LIST: &str = "portfolios";
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
     app.service(
-        resource("/v1/portfolios", "GET, HEAD, POST").route(get().to(all)).route(web::post().to(create)),
+        resource("/v1/portfolios", "GET, HEAD, POST")
+            .route(get().to(all))
+            .route(web::post().to(create)),
     )
     .service(
         resource("/v1/portfolios/{id}", "GET, HEAD, PUT, DELETE")
@@ -79,12 +81,25 @@ pub(super) async fn all(
     let page = turn.page::<PortfolioId>(LIST)?;
     let write = |sheet: &Sheet<'_>| {
         let after = |one: &&Portfolio| page.after.is_none_or(|after| one.id > after);
-        let items = sheet.view.portfolios().iter().filter(after).take(page.limit + 1);
-        let items = items.map(|one| of_view(sheet, one)).collect::<Result<Vec<_>, _>>()?;
-        let key = |shown: &Shown| shown.portfolio.id;
-        let turned = turned(LIST, items, page.limit, sheet.view.generation, key);
-        let price_version = Some(sheet.board.version);
-        answer::json(&Turned { price_version, outage: sheet.outage, ..turned }).map(Some)
+        let all = sheet.view.portfolios().iter().filter(after).take(page.limit + 1).collect();
+        let key = |one: &&Portfolio| one.id;
+        let page = turned(LIST, all, page.limit, sheet.view.generation, key);
+        let (mut items, mut problems) = (Vec::with_capacity(page.items.len()), page.problems);
+        for one in page.items {
+            match of_view(sheet, one) {
+                Ok(shown) => items.push(shown),
+                Err(problem) => drop(problems.insert(one.id.to_string(), problem)),
+            }
+        }
+        let page = Turned {
+            items,
+            next_cursor: page.next_cursor,
+            generation: page.generation,
+            price_version: Some(sheet.board.version),
+            problems,
+            outage: sheet.outage,
+        };
+        answer::json(&page).map(Some)
     };
     let answer = answer::page(&desk, &person, &request, OF, write).await?;
     answer.ok_or_else(Problem::internal)
@@ -127,6 +142,17 @@ pub(super) async fn create(
     Ok(made.value.send())
 }
 
+/// A portfolio by itself.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = PortfolioOne)]
+struct One {
+    #[serde(flatten)]
+    shown: Shown,
+    /// Since it was read, if the database does not say whether it still holds; `stale` is true then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_seconds: Option<u64>,
+}
+
 /// One portfolio.
 #[utoipa::path(
     get,
@@ -134,7 +160,7 @@ pub(super) async fn create(
     operation_id = "portfolios_one",
     tag = "portfolios",
     params(("id" = PortfolioId, Path)),
-    responses((status = 200, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses((status = 200, body = One), (status = "4XX", body = Written, content_type = "application/problem+json"))
 )]
 pub(super) async fn one(
     desk: web::Data<Desk>,
@@ -143,13 +169,6 @@ pub(super) async fn one(
     path: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    #[derive(Serialize)]
-    struct One {
-        #[serde(flatten)]
-        shown: Shown,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        age_seconds: Option<u64>,
-    }
     let id = id(&path, "portfolio")?;
     let write = |sheet: &Sheet<'_>| {
         let mut shown = of_view(sheet, find(sheet.view, id)?)?;
@@ -180,8 +199,7 @@ pub(super) async fn change(
 ) -> Result<HttpResponse, Problem> {
     let (id, to) = (id(&path, "portfolio")?, json(&body.bytes)?);
     let board = (desk.prices)();
-    let answer =
-        move |changed: Portfolio, held: Vec<Holding>| shown(changed, &held, &board.prices);
+    let answer = move |changed: Portfolio, held: Vec<Holding>| shown(changed, &held, &board.prices);
     let now = Moment::now();
     let changed = desk.store.change_portfolio_and(&person.0, id, to, now, answer).await?;
     Ok(answer::ok().json(changed.value))

@@ -21,14 +21,16 @@ use crate::domain::{
         strategy::{Change, NewStrategy, Step, Strategy, Summary},
     },
     reading::Which,
-    store::{Listed, MOST_LISTED},
+    store::{Listed, MOST_LISTED, Stored},
 };
 
 const LIST: &str = "strategies";
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
     app.service(
-        resource("/v1/strategies", "GET, HEAD, POST").route(get().to(all)).route(web::post().to(create)),
+        resource("/v1/strategies", "GET, HEAD, POST")
+            .route(get().to(all))
+            .route(web::post().to(create)),
     )
     .service(
         resource("/v1/strategies/{id}", "GET, HEAD, PATCH, DELETE")
@@ -147,9 +149,11 @@ pub(super) async fn one(
     person: Person,
     _: web::Query<Nothing>,
     path: web::Path<String>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let stored = desk.store.strategy(&person.0, id(&path, "strategy")?).await?;
-    Ok(answer::ok().json(shown(stored.value)?))
+    let Stored { generation, value } =
+        desk.store.strategy(&person.0, id(&path, "strategy")?).await?;
+    answer::read(&desk, &person, &request, Stored { generation, value: shown(value)? })
 }
 
 /// Changes a strategy.

@@ -3,6 +3,7 @@
 mod again;
 mod caching;
 mod dashboard;
+mod lists;
 mod words;
 
 use std::{sync::Mutex, time::Duration};

@@ -11,15 +11,16 @@ use super::{
     calls::{get, resource},
     person::Person,
     problem::{Problem, Written},
+    turning::{Turn, cut, one_more},
 };
 use crate::domain::{
     decimal::Decimal,
     moment::Moment,
     portfolio::{id::TokenId, list, token::Token},
+    store::Found,
 };
 
-/// Tokens of one answer.
-const FOUND: usize = 50;
+const LIST: &str = "tokens";
 
 /// New tokens are rare.
 const TOKENS_KEPT: Public = Public { fresh: 120, meanwhile: 120, instead: 3_600 };
@@ -36,8 +37,10 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
-struct Found {
+#[schema(as = TokensFound)]
+struct Answer {
     items: Vec<Token>,
+    next_cursor: Option<String>,
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -47,6 +50,11 @@ pub(super) struct Search {
     /// How its symbol or name begins.
     #[serde(default)]
     search: String,
+    /// Entries of a page, 1 to 200; 50 unless told otherwise.
+    #[param(value_type = Option<u32>)]
+    limit: Option<String>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
 }
 
 /// Tokens by the beginning of symbol or name.
@@ -56,16 +64,20 @@ pub(super) struct Search {
     operation_id = "tokens_search",
     tag = "tokens",
     params(Search),
-    responses((status = 200, body = Found), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses((status = 200, body = Answer), (status = "4XX", body = Written, content_type = "application/problem+json"))
 )]
 pub(super) async fn search(
     desk: web::Data<Desk>,
     _: Person,
     asked: web::Query<Search>,
 ) -> Result<HttpResponse, Problem> {
-    let begins: String = asked.search.chars().take(200).filter(|c| !c.is_control()).collect();
-    let items = desk.store.search_tokens(&begins, FOUND).await?;
-    Ok(answer::public(TOKENS_KEPT).json(Found { items }))
+    let Search { search, limit, cursor } = asked.into_inner();
+    let begins: String = search.chars().take(200).filter(|c| !c.is_control()).collect();
+    let name = format!("{LIST} {begins}");
+    let page = Turn { limit, cursor }.page::<Found>(&name)?;
+    let mut items = desk.store.search_tokens(&begins, one_more(&page)).await?;
+    let next_cursor = cut(&name, &mut items, page.limit, |token| Found::of(token, &begins));
+    Ok(answer::public(TOKENS_KEPT).json(Answer { items, next_cursor }))
 }
 
 #[derive(Serialize, utoipa::ToSchema)]

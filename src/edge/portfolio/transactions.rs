@@ -1,6 +1,6 @@
 //! `/v1/portfolios/{id}/transactions`, its import, and `/v1/transactions/{id}`.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -55,21 +55,40 @@ pub(super) async fn all(
     person: Person,
     path: web::Path<String>,
     turn: web::Query<Turn>,
+    request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let portfolio = id(&path, "portfolio")?;
-    let page = turn.page::<(Moment, TransactionId)>(&format!("{LIST} {portfolio}"))?;
+    let name = format!("{LIST} {portfolio}");
+    let page = turn.page::<(Moment, TransactionId)>(&name)?;
     let place = |(occurred_at, id)| Place { occurred_at, id };
     let asked = crate::domain::store::Page { after: page.after.map(place), limit: page.limit };
     let stored = desk.store.transactions(&person.0, portfolio, one_more(&asked)).await?;
-    let key = |one: &Transaction| (one.entry.occurred_at, one.id);
-    let name = format!("{LIST} {portfolio}");
-    Ok(answer::ok().json(turned(&name, stored.value, page.limit, stored.generation, key)))
+    let (key, generation) =
+        (|one: &Transaction| (one.entry.occurred_at, one.id), stored.generation);
+    let turned = stored.map(|items| turned(&name, items, page.limit, generation, key));
+    answer::read(&desk, &person, &request, turned)
 }
 
-/// What was entered, in the order in which it was sent.
+/// What is entered: one, or up to 1,000, all or none.
 #[derive(Serialize, utoipa::ToSchema)]
-struct Added {
-    items: Vec<Transaction>,
+#[serde(untagged)]
+#[schema(as = NewTransactions)]
+#[expect(
+    dead_code,
+    reason = "it is read as what it looks like, so that a refusal says where it is"
+)]
+enum Sent {
+    One(Entry),
+    Several(Vec<Entry>),
+}
+
+/// What was entered, as it was sent: one, or several in their order.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+#[schema(as = AddedTransactions)]
+enum Added {
+    One(Transaction),
+    Several { items: Vec<Transaction> },
 }
 
 /// One transaction, or a list of them.
@@ -79,7 +98,7 @@ struct Added {
     operation_id = "transactions_add",
     tag = "transactions",
     params(("id" = PortfolioId, Path)),
-    request_body(content = Vec<Entry>, description = "One, or up to 1,000 in a list: all or none."),
+    request_body(content = Sent, description = "One, or up to 1,000 in a list: all or none."),
     responses((status = 201, body = Added), (status = "4XX", body = Written, content_type = "application/problem+json"))
 )]
 pub(super) async fn add(
@@ -99,13 +118,14 @@ pub(super) async fn add(
     let ids = added.await?.value;
     let with = |(id, entry)| Transaction { id, portfolio_id: portfolio, entry };
     let mut items: Vec<Transaction> = ids.into_iter().zip(entries).map(with).collect();
-    Ok(match (several, items.pop()) {
-        (false, Some(one)) => answer::created().json(one),
-        (_, last) => {
+    let added = match items.pop() {
+        Some(one) if !several => Added::One(one),
+        last => {
             items.extend(last);
-            answer::created().json(Added { items })
+            Added::Several { items }
         }
-    })
+    };
+    Ok(answer::created().json(added))
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]

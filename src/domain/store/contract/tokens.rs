@@ -3,7 +3,7 @@
 use super::fixture::{Fixture, d, second};
 use crate::domain::{
     portfolio::token::{Price, Prices},
-    store::NewToken,
+    store::{NewToken, Page},
 };
 
 fn token(symbol: &str, name: &str, provider_id: i64) -> NewToken {
@@ -20,7 +20,7 @@ pub async fn tokens_are_found_by_the_beginning_of_symbol_or_name(it: Fixture) {
     let found = |begins: &'static str, limit| {
         let store = it.store.clone();
         async move {
-            let found = store.search_tokens(begins, limit).await.unwrap();
+            let found = store.search_tokens(begins, Page::first(limit)).await.unwrap();
             found.into_iter().map(|token| token.symbol).collect::<Vec<_>>()
         }
     };

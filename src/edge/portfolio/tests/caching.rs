@@ -243,3 +243,32 @@ async fn a_proxy_is_told_who_asks_and_in_which_state_their_data_is() {
     assert_ne!(told("ana").await.2, after.2);
     assert_eq!(told("bo").await.1, bo.1);
 }
+
+#[actix_web::test]
+async fn what_is_read_from_the_database_has_a_tag_as_well() {
+    let it = Scene::new().await;
+    let path = it.portfolio("mine").await;
+    it.post(&format!("{path}/transactions"), it.bought("4", "10000")).await;
+    let step = json!({ "target_kind": "price", "target_value": "1550", "sell_percent": "50" });
+    let plan = json!({ "token_id": it.btc, "name": "exit", "base_quantity": "5", "reference_price": "1200", "steps": [step] });
+    let plan = it.post("/v1/strategies", plan).await;
+    let plan = format!("/v1/strategies/{}", plan["id"].as_str().unwrap());
+    let pages = [
+        format!("{path}/transactions"),
+        plan.clone(),
+        format!("{plan}/alerts"),
+        "/v1/alerts".into(),
+    ];
+    for page in &pages {
+        let first = it.fetch(page, None).await;
+        let tag = first.tag.as_deref();
+        assert!(
+            first.status == 200 && tag.is_some() && first.kept == "private, no-cache",
+            "{page}"
+        );
+        let again = it.fetch(page, tag).await;
+        assert_eq!((again.status, again.body.len()), (304, 0), "{page}");
+        it.ask(Method::PATCH, &plan, json!({ "notes": page })).await;
+        assert_eq!(it.fetch(page, tag).await.status, 200, "{page}: somebody wrote");
+    }
+}

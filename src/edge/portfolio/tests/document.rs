@@ -27,6 +27,16 @@ async fn the_document_names_every_call_that_is_answered() {
         }
     }
     assert_eq!((calls, names.len()), (28, 28));
+    let add = &document["paths"]["/v1/portfolios/{id}/transactions"]["post"];
+    let sent = &add["requestBody"]["content"]["application/json"]["schema"];
+    let answered = &add["responses"]["201"]["content"]["application/json"]["schema"];
+    for either in [sent, answered] {
+        let name = either["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+        let either = &document["components"]["schemas"][name.unwrap_or_default()];
+        assert_eq!(either["oneOf"].as_array().map(Vec::len), Some(2), "one or several: {either}");
+    }
+    let one = &document["paths"]["/v1/portfolios/{id}"]["get"]["responses"]["200"];
+    assert!(one.to_string().contains("PortfolioOne"), "{one}");
     let schemas = document["components"]["schemas"].as_object().unwrap();
     assert_eq!(schemas["Decimal"]["type"], "string");
     assert!(schemas.contains_key("NewTransaction") && schemas.contains_key("Problem"));

@@ -56,8 +56,13 @@ pub struct Leash {
 impl Leash {
     /// A new folder, and nothing that runs. `last`: what ends the server when nobody is left to say how.
     pub fn new(name: &'static str, last: Signal) -> io::Result<Self> {
+        Self::within(&std::env::temp_dir(), name, last)
+    }
+
+    /// The same with its folder in this one.
+    pub fn within(place: &Path, name: &'static str, last: Signal) -> io::Result<Self> {
         let folder = format!("fanfare-{}-{}", name.to_lowercase(), uuid::Uuid::new_v4());
-        let folder = std::env::temp_dir().join(folder);
+        let folder = place.join(folder);
         fs::create_dir(&folder)?;
         Ok(Self { name, folder, last, script: None })
     }

@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
@@ -12,6 +12,7 @@ use nix::{
     sys::{
         resource::{Resource, getrlimit},
         signal::Signal,
+        statvfs::{Statvfs, statvfs},
     },
     unistd::Pid,
 };
@@ -33,6 +34,9 @@ const STARTS_WITHIN: Duration = Duration::from_secs(20);
 /// Files that a worker has open beside its connections.
 const SPARE_FILES: u64 = 100;
 
+/// Where files lie in memory, and how much has to be free there: more than all that is kept.
+const MEMORY: (&str, u64) = ("/dev/shm", 1 << 30);
+
 /// Served without TLS as well.
 pub const PLAIN: (&str, &str) =
     (r#"if ($https = "") { return 308 https://$host$request_uri; }"#, "");
@@ -43,6 +47,7 @@ pub const ONE_MACHINE: &[(&str, &str)] = &[
     ("limit_conn fanfare_sockets 2000;", "limit_conn fanfare_sockets 65000;"),
     ("rate=50r/s;", "rate=50000r/s;"),
     ("burst=500 nodelay;", "burst=50000 nodelay;"),
+    ("access.log fanfare;", "access.log fanfare buffer=64k flush=5s;"),
 ];
 
 /// A running NGINX. It ends, and its folder goes, with this value or with the process.
@@ -57,7 +62,7 @@ pub struct Nginx {
 impl Nginx {
     /// Starts it in front of these nodes. `edits`: what stands in the file, once, and what takes its place.
     pub fn start(nodes: &[SocketAddr], edits: &[(&str, &str)]) -> io::Result<Self> {
-        let leash = Leash::new("NGINX", Signal::SIGTERM)?;
+        let leash = Leash::within(&in_memory(), "NGINX", Signal::SIGTERM)?;
         let certificate = Certificate::make(leash.folder())?;
         let mut nginx = Self { port: free_port()?, tls_port: free_port()?, certificate, leash };
         let file = nginx.file(nodes, edits)?;
@@ -86,7 +91,10 @@ impl Nginx {
                 format!("worker_connections {};", files.min(66_000).saturating_sub(SPARE_FILES)),
             ),
             ("http {", format!("http {{\n{}", temporary(&folder.to_string()))),
-            ("/var/lib/nginx/fanfare", format!("{folder}/answers")),
+            (
+                "proxy_cache_path /var/lib/nginx/fanfare",
+                format!("proxy_cache_path {folder}/answers"),
+            ),
             ("listen 80 ", format!("listen 127.0.0.1:{} ", self.port)),
             ("listen 443 ", format!("listen 127.0.0.1:{} ", self.tls_port)),
             (
@@ -172,6 +180,16 @@ impl Nginx {
         self.leash.start(std::iter::once(nginx).chain(self.arguments()), |_| ())?;
         let port = self.port;
         self.leash.wait(STARTS_WITHIN, || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())
+    }
+}
+
+/// Where answers are kept, as fanfare.conf asks for: in memory, if there is room.
+fn in_memory() -> PathBuf {
+    let (memory, needs) = MEMORY;
+    let free = |at: Statvfs| at.blocks_available() * at.fragment_size();
+    match statvfs(memory) {
+        Ok(at) if free(at) >= needs => memory.into(),
+        _ => std::env::temp_dir(),
     }
 }
 

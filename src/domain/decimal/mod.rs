@@ -1,16 +1,18 @@
 //! Decimals of money and quantities: 20 digits before the point and 18 after it, never a float.
 //!
-//! A [`Decimal`] is what is stored, sent and shown. What a formula does with several of them happens in [`Exact`],
-//! which has as many digits as it takes, and is rounded once, half-even, when it becomes a [`Decimal`] again.
+//! A [`Decimal`] is what is stored, sent and shown. What a formula does with two or three of them happens in 256 bits, with
+//! more of them in [`Exact`], which has as many digits as it takes; both are rounded once, half-even.
 
 use std::fmt;
 
+use ethnum::I256;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 mod exact;
 mod parse;
 #[cfg(test)]
 mod tests;
+mod wide;
 
 pub use exact::Exact;
 pub use parse::BadDecimal;
@@ -71,12 +73,12 @@ impl Decimal {
 
     /// `self * other`, rounded once.
     pub fn times(self, other: Self) -> Result<Self, NoDecimal> {
-        (Exact::from(self) * other).rounded()
+        wide::quotient(self.0, other.0, ONE)
     }
 
     /// `self / by`, rounded once.
     pub fn over(self, by: Self) -> Result<Self, NoDecimal> {
-        Exact::from(self).over(by)
+        wide::quotient(self.0, ONE, by.0)
     }
 
     /// Whether [`Self::over`] has a result, where neither is negative and `by` is not 0.
@@ -87,7 +89,7 @@ impl Decimal {
 
     /// `self * by / over`, rounded once.
     pub fn times_over(self, by: Self, over: Self) -> Result<Self, NoDecimal> {
-        (Exact::from(self) * by).over(over)
+        wide::quotient(self.0, by.0, over.0)
     }
 
     /// How many percent of `whole` this is, rounded once; 0 of nothing.
@@ -100,7 +102,8 @@ impl Decimal {
 
     /// The sum of all. Exact, also where a part of the sum would be too large.
     pub fn sum(all: impl IntoIterator<Item = Self>) -> Result<Self, NoDecimal> {
-        all.into_iter().fold(Exact::default(), |sum, one| sum + Exact::from(one)).rounded()
+        let sum = all.into_iter().fold(I256::ZERO, |sum, one| sum + I256::from(one.0));
+        i128::try_from(sum).map_err(|_| NoDecimal::TooLarge).and_then(Self::of_units)
     }
 
     pub fn is_zero(self) -> bool {
@@ -116,18 +119,37 @@ impl Decimal {
     }
 }
 
-impl fmt::Display for Decimal {
-    /// As few digits as say it: `2500`, `-0.5`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// Bytes of the longest text: a sign, 20 digits, the point and 18 more.
+const LONGEST: usize = 40;
+
+/// As many as a decimal has digits after the point.
+const ZEROS: &str = "000000000000000000";
+
+impl Decimal {
+    /// As few digits as say it: `2500`, `-0.5`. Pages have hundreds of decimals: nothing here takes memory of the heap.
+    fn write(self, to: &mut [u8; LONGEST]) -> &str {
         let (units, one) = (self.0.unsigned_abs(), ONE.unsigned_abs());
+        let (mut whole, mut fraction) = (itoa::Buffer::new(), itoa::Buffer::new());
+        // Less than 10^18.
+        let fraction = fraction.format((units % one) as u64);
+        let zeros = &ZEROS[fraction.len()..];
+        let (point, zeros, fraction) = match fraction.trim_end_matches('0') {
+            "" => ("", "", ""),
+            fraction => (".", zeros, fraction),
+        };
         let sign = if self.0 < 0 { "-" } else { "" };
-        match units % one {
-            0 => write!(f, "{sign}{}", units / one),
-            fraction => {
-                let digits = format!("{fraction:018}");
-                write!(f, "{sign}{}.{}", units / one, digits.trim_end_matches('0'))
-            }
+        let mut end = 0;
+        for text in [sign, whole.format(units / one), point, zeros, fraction] {
+            to[end..end + text.len()].copy_from_slice(text.as_bytes());
+            end += text.len();
         }
+        std::str::from_utf8(&to[..end]).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.write(&mut [0; LONGEST]))
     }
 }
 
@@ -139,7 +161,7 @@ impl fmt::Debug for Decimal {
 
 impl Serialize for Decimal {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
+        to.serialize_str(self.write(&mut [0; LONGEST]))
     }
 }
 

@@ -32,6 +32,10 @@ const PROXY_KEEPS: &str = "x-accel-expires";
 /// Seconds that a proxy keeps an answer: nothing is asked for twice after its state has changed.
 const PROXY_LONGEST: u64 = 30;
 
+/// Bytes that an answer has room for from the start: those of a dashboard with 20 tokens. One that grows into them is
+/// copied eight times.
+const USUAL: usize = 24 * 1024;
+
 /// What an answer shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shows {
@@ -113,7 +117,11 @@ pub(super) fn json<T: Serialize>(answer: &T) -> Result<Vec<u8>, Problem> {
             "the answer could not be written",
         )
     };
-    serde_json::to_vec(answer).map_err(failed)
+    let mut bytes = Vec::with_capacity(USUAL);
+    serde_json::to_writer(&mut bytes, answer).map_err(failed)?;
+    // It may be kept.
+    bytes.shrink_to_fit();
+    Ok(bytes)
 }
 
 /// A page of the present state: as it was written before, or as `write` does it now. None if `write` has none.

@@ -35,7 +35,7 @@ mod transactions;
 mod turning;
 
 pub use answer::Shows;
-pub use person::{Doorkeeper, Stranger};
+pub use person::{Door, Doorkeeper, Stranger};
 pub(in crate::edge) use problem::Problem;
 
 /// Hears of a person, and whether they may have changed something.
@@ -65,6 +65,8 @@ pub fn routes(app: &mut web::ServiceConfig, desk: Arc<Desk>) {
         .error_handler(|wrong, _| problem::Problem::query(&wrong).into());
     app.app_data(web::Data::from(desk)).app_data(query);
     for resource in [
+        // First what is asked most: they are looked through in this order.
+        present::routes,
         dashboard::routes,
         openapi::routes,
         portfolios::routes,
@@ -74,7 +76,6 @@ pub fn routes(app: &mut web::ServiceConfig, desk: Arc<Desk>) {
         alerts::routes,
         forecasts::routes,
         tokens::routes,
-        present::routes,
         calls::nothing,
     ] {
         app.configure(resource);

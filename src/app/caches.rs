@@ -13,7 +13,7 @@ use crate::{
     },
     edge::{
         channels::{Screens, Sources},
-        portfolio::Desk,
+        portfolio::{Desk, Door},
     },
     platform::{
         cache::{Options, Pages, Shared, SharedOptions, system_clock},
@@ -47,7 +47,7 @@ pub(super) fn desk(parts: &Parts) -> Result<Arc<Desk>, Failed> {
         metrics: node.metrics.clone(),
         store,
         prices: Box::new(move || prices.now()),
-        doorkeeper: node.clone(),
+        doorkeeper: Arc::new(Door::new(node.clone())),
         answered: Box::new(move |user, changed| seen.note(user, changed)),
         body_limit: PORTFOLIO_BODY,
     }))

@@ -110,7 +110,7 @@ pub struct Args {
     /// Compare with a server that returns the same bytes constant: how many each could return a second on one core.
     #[arg(long, help_heading = "Dashboard")]
     pub compare_constant: bool,
-    /// Let clients come through NGINX to one node, too.
+    /// Let clients come through NGINX to one node, too; with --journal postgres it has a Redis as well.
     #[arg(long, conflicts_with = "url", help_heading = "Dashboard")]
     pub proxy: bool,
     /// Keep filled databases in this folder [~/.cache/fanfare].

@@ -178,7 +178,7 @@ async fn grounds(session: &mut Session, people: &[UserId]) -> Result<Vec<Grounds
     let rows: Vec<ExpectedRow> = session.rows(expected).await?;
     let mut applied: HashMap<ForecastId, Applied> = HashMap::with_capacity(rows.len());
     for rows in rows.chunks(MOST) {
-        applied.extend(forecasts::applied(session, rows.iter().map(|row| row.id.0)).await?);
+        applied.extend(forecasts::applied_by(session, rows.iter().map(|row| row.id.0)).await?);
     }
     let strategies: BTreeSet<StrategyId> =
         applied.values().flat_map(|applied| applied.values().copied()).collect();

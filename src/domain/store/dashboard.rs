@@ -6,13 +6,14 @@ use diesel::{
     QueryableByName,
     sql_types::{BigInt, Text},
 };
+use futures_util::future::try_join5;
 
 use super::{
     Answer, Kind, Listed, Page, Store, forecasts, holdings, portfolios,
     query::Query,
-    session::{Fault, Session},
+    session::{Fault, Reads, Session},
     strategies,
-    transact::{Purpose, Whose},
+    transact::{Purpose, Stored, Whose},
 };
 use crate::{
     domain::portfolio::{Refusal, forecast::Forecast, holding::Holding, portfolios::Portfolio},
@@ -70,13 +71,14 @@ struct Row {
 pub(super) const PRESENT: &str = "select owner, generation, computed from people where owner in (";
 
 impl Store {
-    /// Parts of a person's dashboard, of one snapshot. A query or two each.
+    /// Parts of a person's dashboard, of one snapshot. A query or two each, asked together.
     pub async fn parts(&self, user: &UserId, wanted: Wanted) -> Answer<Parts> {
         let owner = user.clone();
-        self.read(user, move |session| {
-            Box::pin(async move { parts(session, &owner, wanted).await })
-        })
-        .await
+        let read = self.run(Purpose::Read, Whose::Anybody, move |session| {
+            Box::pin(async move { parts(&session.reads(), &owner, wanted).await })
+        });
+        let (Present { generation, .. }, value) = read.await?.value;
+        Ok(Stored { generation, value })
     }
 
     /// The present state of a person's data if that is known without asking the database: on a node alone on its file.
@@ -125,25 +127,33 @@ impl Store {
     }
 }
 
-async fn parts(session: &mut Session, owner: &UserId, wanted: Wanted) -> Result<Parts, Fault> {
-    let mut parts = Parts::default();
-    if wanted.portfolios {
-        let all = Page::first(portfolios::MOST);
-        parts.portfolios = Some(portfolios::list(session, owner, all).await?);
+async fn parts(
+    reads: &Reads<'_>,
+    owner: &UserId,
+    wanted: Wanted,
+) -> Result<(Present, Parts), Fault> {
+    let all = Page::first(portfolios::MOST);
+    let (present, portfolios, holdings, strategies, forecasts) = try_join5(
+        present(reads, owner),
+        only(wanted.portfolios, portfolios::list(reads, owner, all)),
+        only(wanted.holdings, holdings::of_owner(reads, owner)),
+        only(wanted.strategies, strategies::list(reads, owner, Page::first(MOST))),
+        only(wanted.forecasts, forecasts::list(reads, owner, Page::first(MOST))),
+    )
+    .await?;
+    let computed = if wanted.forecasts { present.computed } else { 0 };
+    Ok((present, Parts { computed, portfolios, holdings, strategies, forecasts }))
+}
+
+/// What is wanted.
+async fn only<T>(
+    is_wanted: bool,
+    part: impl Future<Output = Result<T, Fault>>,
+) -> Result<Option<T>, Fault> {
+    match is_wanted {
+        true => part.await.map(Some),
+        false => Ok(None),
     }
-    if wanted.holdings {
-        parts.holdings = Some(holdings::of_owner(session, owner).await?);
-    }
-    if wanted.strategies {
-        let first = Page::first(MOST);
-        parts.strategies = Some(strategies::list(session, owner, first).await?);
-    }
-    if wanted.forecasts {
-        parts.computed = present(session, owner).await?.computed;
-        let first = Page::first(MOST);
-        parts.forecasts = Some(forecasts::list(session, owner, first).await?);
-    }
-    Ok(parts)
 }
 
 /// Parts, if this very state is what the snapshot shows. An older one lacks something; a later one may be of a server that
@@ -154,17 +164,18 @@ pub(super) async fn parts_of(
     wanted: Wanted,
     told: Present,
 ) -> Result<Option<Parts>, Fault> {
-    let shown = present(session, owner).await?;
+    let reads = session.reads();
+    let shown = present(&reads, owner).await?;
     let is_it = shown.generation == told.generation
         && (!wanted.forecasts || shown.computed == told.computed);
     match is_it {
-        true => parts(session, owner, wanted).await.map(Some),
+        true => parts(&reads, owner, wanted).await.map(|(_, parts)| Some(parts)),
         false => Ok(None),
     }
 }
 
-async fn present(session: &mut Session, owner: &UserId) -> Result<Present, Fault> {
-    let row: Option<Row> = session.row(Query::new(PRESENT).list([owner]).and(")")).await?;
+async fn present(reads: &Reads<'_>, owner: &UserId) -> Result<Present, Fault> {
+    let rows: Vec<Row> = reads.rows(Query::new(PRESENT).list([owner]).and(")")).await?;
     let known = |Row { generation, computed, .. }| Present { generation, computed };
-    Ok(row.map(known).unwrap_or_default())
+    Ok(rows.into_iter().next().map(known).unwrap_or_default())
 }

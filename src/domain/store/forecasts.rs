@@ -6,6 +6,7 @@ use diesel::{
     QueryableByName,
     sql_types::{BigInt, Bool, Nullable, Text},
 };
+use futures_util::future::try_join;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     computing::{Basis, Computed, answered},
     holdings, page, portfolios,
     query::{Query, Value},
-    session::{Fault, Session},
+    session::{Fault, Reads, Session},
     strategies,
 };
 use crate::{
@@ -74,6 +75,11 @@ where id = $1 and owner = $2";
 pub(super) const APPLIED: &str =
     "select forecast, token, strategy from forecast_strategies where forecast in (";
 
+/// Of those that [`LIST`] lists.
+pub(super) const APPLIED_BY_LISTED: &str = "\
+select forecast, token, strategy from forecast_strategies where forecast in (\
+select id from forecasts where owner = $1 and id > $2 order by id limit $3)";
+
 pub(super) const OUTDATE_OF_PORTFOLIO: &str =
     "update forecasts set stale = $1 where portfolio = $2 and owner = $3 and not stale";
 
@@ -116,8 +122,10 @@ impl Store {
     /// A person's forecasts with their summaries, the oldest first.
     pub async fn forecasts(&self, user: &UserId, page: Page<ForecastId>) -> Answer<Vec<Forecast>> {
         let owner = user.clone();
-        self.read(user, move |session| Box::pin(async move { list(session, &owner, page).await }))
-            .await
+        self.read(user, move |session| {
+            Box::pin(async move { list(&session.reads(), &owner, page).await })
+        })
+        .await
     }
 
     /// Puts another description in the place of the one before; it has to be computed anew.
@@ -168,21 +176,18 @@ impl Store {
 }
 
 pub(super) async fn list(
-    session: &mut Session,
+    reads: &Reads<'_>,
     owner: &UserId,
     Page { after, limit }: Page<ForecastId>,
 ) -> Result<Vec<Forecast>, Fault> {
-    let list = Query::new(LIST).bind(owner).bind(page::start(after)).bind(limit);
-    let rows = session.rows(list).await?;
-    whole(session, rows).await
+    let listed = |text| Query::new(text).bind(owner).bind(page::start(after)).bind(limit);
+    let rows = async { Ok(reads.rows(listed(LIST)).await?) };
+    let (rows, applied) = try_join(rows, applied(reads, listed(APPLIED_BY_LISTED))).await?;
+    Ok(whole(rows, applied))
 }
 
-/// Adds to rows what they apply; one query for all.
-async fn whole(session: &mut Session, rows: Vec<Row>) -> Result<Vec<Forecast>, Fault> {
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut all = applied(session, rows.iter().map(|row| row.id.0)).await?;
+/// Adds to rows what they apply.
+fn whole(rows: Vec<Row>, mut all: HashMap<ForecastId, Applied>) -> Vec<Forecast> {
     let whole = |row: Row| {
         // What another version wrote is computed anew.
         let summary: Option<Summary> =
@@ -200,16 +205,20 @@ async fn whole(session: &mut Session, rows: Vec<Row>) -> Result<Vec<Forecast>, F
             summary,
         }
     };
-    Ok(rows.into_iter().map(whole).collect())
+    rows.into_iter().map(whole).collect()
 }
 
 /// What several forecasts apply, of those that apply anything.
-pub(super) async fn applied(
+pub(super) async fn applied_by(
     session: &mut Session,
     ids: impl IntoIterator<Item = ForecastId>,
 ) -> Result<HashMap<ForecastId, Applied>, Fault> {
+    applied(&session.reads(), Query::new(APPLIED).list(ids).and(")")).await
+}
+
+async fn applied(reads: &Reads<'_>, query: Query) -> Result<HashMap<ForecastId, Applied>, Fault> {
     let mut all: HashMap<ForecastId, Applied> = HashMap::new();
-    for row in session.rows::<AppliedRow>(Query::new(APPLIED).list(ids).and(")")).await? {
+    for row in reads.rows::<AppliedRow>(query).await? {
         all.entry(row.forecast.0).or_default().insert(row.token.0, row.strategy.0);
     }
     Ok(all)
@@ -221,7 +230,7 @@ pub(super) async fn one(
     id: ForecastId,
 ) -> Result<Forecast, Fault> {
     let rows = session.rows(Query::new(ONE).bind(id).bind(owner)).await?;
-    whole(session, rows).await?.pop().ok_or(NOT_FOUND.into())
+    whole(rows, applied_by(session, [id]).await?).pop().ok_or(NOT_FOUND.into())
 }
 
 pub(super) async fn create(

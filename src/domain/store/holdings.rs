@@ -4,13 +4,14 @@ use diesel::{
     QueryableByName,
     sql_types::{BigInt, Nullable, Text},
 };
+use futures_util::future::try_join;
 
 use super::{
     Answer, Page, Store,
     columns::Shown,
     portfolios,
     query::Query,
-    session::{Fault, Session},
+    session::{Fault, Reads, Session},
 };
 use crate::{
     domain::{
@@ -95,8 +96,8 @@ impl Store {
         self.read(user, move |session| {
             Box::pin(async move {
                 let all = Page::first(portfolios::MOST);
-                let portfolios = portfolios::list(session, &owner, all).await?;
-                Ok((portfolios, of_owner(session, &owner).await?))
+                let reads = session.reads();
+                try_join(portfolios::list(&reads, &owner, all), of_owner(&reads, &owner)).await
             })
         })
         .await
@@ -104,8 +105,8 @@ impl Store {
 }
 
 /// All that a person holds.
-pub(super) async fn of_owner(session: &mut Session, owner: &UserId) -> Result<Vec<Holding>, Fault> {
-    let rows: Vec<Row> = session.rows(Query::new(OF_OWNER).bind(owner)).await?;
+pub(super) async fn of_owner(reads: &Reads<'_>, owner: &UserId) -> Result<Vec<Holding>, Fault> {
+    let rows: Vec<Row> = reads.rows(Query::new(OF_OWNER).bind(owner)).await?;
     Ok(rows.into_iter().map(Holding::from).collect())
 }
 

@@ -114,6 +114,7 @@ fn hot() -> Vec<Query> {
         several(watching::STEPS, &["s2500", "s2501"]),
         list(alerts::FIRED, "~"),
         list(forecasts::LIST, ""),
+        list(forecasts::APPLIED_BY_LISTED, ""),
         one(forecasts::ONE, "f5000"),
         several(forecasts::APPLIED, &["f5000", "f5001"]),
         Query::new(ahead::STALE).bind("").bind(50usize),

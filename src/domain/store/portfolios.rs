@@ -11,7 +11,7 @@ use super::{
     columns::{At, Shown},
     holdings, page,
     query::{Query, Value},
-    session::{Fault, Session},
+    session::{Fault, Reads, Session},
 };
 use crate::{
     domain::{
@@ -106,8 +106,10 @@ impl Store {
         page: Page<PortfolioId>,
     ) -> Answer<Vec<Portfolio>> {
         let owner = user.clone();
-        self.read(user, move |session| Box::pin(async move { list(session, &owner, page).await }))
-            .await
+        self.read(user, move |session| {
+            Box::pin(async move { list(&session.reads(), &owner, page).await })
+        })
+        .await
     }
 
     /// One portfolio.
@@ -157,12 +159,12 @@ impl Store {
 }
 
 pub(super) async fn list(
-    session: &mut Session,
+    reads: &Reads<'_>,
     owner: &UserId,
     Page { after, limit }: Page<PortfolioId>,
 ) -> Result<Vec<Portfolio>, Fault> {
     let list = Query::new(LIST).bind(owner).bind(page::start(after)).bind(limit);
-    let rows: Vec<Row> = session.rows(list).await?;
+    let rows: Vec<Row> = reads.rows(list).await?;
     Ok(rows.into_iter().map(Portfolio::from).collect())
 }
 
@@ -182,7 +184,7 @@ pub(super) async fn create(
     new: NewPortfolio,
     now: Moment,
 ) -> Result<PortfolioId, Fault> {
-    let others = list(session, owner, Page::first(MOST)).await?;
+    let others = list(&session.reads(), owner, Page::first(MOST)).await?;
     if others.len() == MOST {
         let expected = format!("at most {MOST} portfolios; delete one first");
         return Err(Refusal::invalid("portfolios", expected, "one more").into());
@@ -214,7 +216,7 @@ async fn change(
     to: NewPortfolio,
     now: Moment,
 ) -> Result<Portfolio, Fault> {
-    let all = list(session, owner, Page::first(MOST)).await?;
+    let all = list(&session.reads(), owner, Page::first(MOST)).await?;
     let before = all.iter().find(|one| one.id == id).ok_or(NOT_FOUND)?;
     free_name(&all, Some(id), &to.name)?;
     if to.is_default && !before.is_default {

@@ -4,7 +4,7 @@
 //!
 //! A connection prepares a text once and keeps it, so that to say it again costs PostgreSQL one way there and back and no
 //! parsing: at 1,000 dashboards a second that is the greater part of what they ask. Texts that depend on how many values
-//! there are would fill its memory: short lists come in a few lengths only, long ones and rows are not kept.
+//! there are would fill its memory: short lists come in a few lengths only; long ones, and several rows, are not kept.
 
 use std::{borrow::Cow, fmt};
 
@@ -85,7 +85,8 @@ impl Query {
 
     /// Rows in brackets with commas between them.
     pub fn rows<const N: usize>(mut self, rows: impl IntoIterator<Item = [Value; N]>) -> Self {
-        self.varies = true;
+        let rows: Vec<[Value; N]> = rows.into_iter().collect();
+        self.varies |= rows.len() != 1;
         rows.into_iter().enumerate().fold(self, |query, (n, row)| {
             query.and(if n == 0 { "(" } else { ", (" }).each(row).and(")")
         })
@@ -324,7 +325,8 @@ mod tests {
         assert!(of(0).varies, "no such set");
         let is_kept = |query: Query| query.for_postgres().is_safe_to_cache_prepared(&Pg).unwrap();
         assert!(is_kept(of(3)) && !is_kept(of(65)));
-        assert!(!is_kept(Query::new("values ").rows([[1i64.into()]])));
+        assert!(is_kept(Query::new("values ").rows([[1i64.into()]])), "one row is as any text");
+        assert!(!is_kept(Query::new("values ").rows([[1i64.into()], [2i64.into()]])));
         assert_eq!(of(3).literal(), "select 1 where a in (0, 1, 2, 2)");
     }
 }

@@ -1,11 +1,13 @@
 //! A connection of either kind, and what became of a question to it.
 
+use std::sync::{Mutex, PoisonError};
+
 use deadpool::managed::Object;
 use diesel::{
     QueryResult, QueryableByName, SqliteConnection, connection::SimpleConnection, pg::Pg,
     result::Error, sql_types::BigInt, sqlite::Sqlite,
 };
-use diesel_async::SimpleAsyncConnection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 
 use super::{outbox::Open, postgres::Manager, query::Query};
 use crate::domain::{moment::Moment, portfolio::Refusal};
@@ -16,6 +18,13 @@ use crate::domain::{moment::Moment, portfolio::Refusal};
 pub(super) enum Session {
     Sqlite(Box<SqliteConnection>),
     Postgres(Box<Object<Manager>>),
+}
+
+/// A session for questions that don't wait for each other: those that are asked at once go to PostgreSQL together, and cost
+/// one way there and back.
+pub(super) enum Reads<'a> {
+    Sqlite(Mutex<&'a mut SqliteConnection>),
+    Postgres(&'a AsyncPgConnection),
 }
 
 /// Why a transaction has no result.
@@ -63,6 +72,14 @@ impl Session {
             Self::Postgres(link) => {
                 diesel_async::RunQueryDsl::load(query.for_postgres(), link.query()).await
             }
+        }
+    }
+
+    /// The same session, for several questions at once.
+    pub fn reads(&mut self) -> Reads<'_> {
+        match self {
+            Self::Sqlite(connection) => Reads::Sqlite(Mutex::new(connection)),
+            Self::Postgres(link) => Reads::Postgres(link.query()),
         }
     }
 
@@ -114,6 +131,22 @@ impl Session {
         match self {
             Self::Sqlite(_) => false,
             Self::Postgres(link) => link.take_warning(),
+        }
+    }
+}
+
+impl Reads<'_> {
+    /// All rows of an answer.
+    pub async fn rows<R: Row>(&self, query: Query) -> QueryResult<Vec<R>> {
+        match self {
+            Self::Sqlite(connection) => {
+                let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+                diesel::RunQueryDsl::load(query.for_sqlite(), &mut **connection)
+            }
+            Self::Postgres(connection) => {
+                let mut connection = *connection;
+                diesel_async::RunQueryDsl::load(query.for_postgres(), &mut connection).await
+            }
         }
     }
 }

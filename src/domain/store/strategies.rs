@@ -13,7 +13,7 @@ use super::{
     columns::{At, Named, Shown},
     forecasts, page,
     query::{Query, Value},
-    session::{Fault, Session},
+    session::{Fault, Reads, Session},
     steps, tokens, watching,
 };
 use crate::{
@@ -132,8 +132,10 @@ impl Store {
     /// A person's strategies without their steps, the oldest first.
     pub async fn strategies(&self, user: &UserId, page: Page<StrategyId>) -> Answer<Vec<Listed>> {
         let owner = user.clone();
-        self.read(user, move |session| Box::pin(async move { list(session, &owner, page).await }))
-            .await
+        self.read(user, move |session| {
+            Box::pin(async move { list(&session.reads(), &owner, page).await })
+        })
+        .await
     }
 
     /// One strategy with its steps.
@@ -174,12 +176,12 @@ impl Store {
 }
 
 pub(super) async fn list(
-    session: &mut Session,
+    reads: &Reads<'_>,
     owner: &UserId,
     Page { after, limit }: Page<StrategyId>,
 ) -> Result<Vec<Listed>, Fault> {
     let list = Query::new(LIST).bind(owner).bind(page::start(after)).bind(limit);
-    let rows: Vec<Row> = session.rows(list).await?;
+    let rows: Vec<Row> = reads.rows(list).await?;
     Ok(rows.into_iter().map(Listed::from).collect())
 }
 

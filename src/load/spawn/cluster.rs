@@ -47,9 +47,9 @@ impl Cluster {
         if let Some(postgres) = &postgres {
             settings.push((POSTGRES, postgres.url("postgres")));
         }
-        let redis = match plan.nodes {
-            1 => None,
-            _ => Some(Redis::start(&[]).map_err(failed)?),
+        let redis = match plan.redis {
+            true => Some(Redis::start(&[]).map_err(failed)?),
+            false => None,
         };
         if let Some(redis) = &redis {
             settings.push((REDIS, redis.url()));

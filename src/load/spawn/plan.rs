@@ -20,6 +20,8 @@ pub struct Plan {
     pub personal: bool,
     /// Clients come through NGINX; else to the nodes themselves, in turn.
     pub proxy: bool,
+    /// Nodes have a Redis: several of them, and one that has all else of a cluster.
+    pub redis: bool,
     /// A folder of data that is copied before the first start: a node's, or of a PostgreSQL server if that keeps it.
     pub seeded: Option<PathBuf>,
 }
@@ -58,6 +60,7 @@ impl Plan {
             config: args.node_config.clone(),
             personal: args.scenario == Scenario::Devices,
             proxy,
+            redis: nodes > 1 || proxy && journal == Store::Postgres,
             seeded: None,
         })
     }
@@ -66,12 +69,14 @@ impl Plan {
     pub fn to_try(nodes: usize, config: Option<PathBuf>) -> Self {
         let run = "try".to_owned();
         let (journal, seeded) = (Store::Postgres, None);
-        Self { run, nodes, journal, config, personal: false, proxy: true, seeded }
+        let (proxy, redis) = (true, nodes > 1);
+        Self { run, nodes, journal, config, personal: false, proxy, redis, seeded }
     }
 
     /// The same with one node alone, which has the journal and nothing else.
     pub fn alone(&self) -> Self {
-        Self { run: format!("{}-alone", self.run), nodes: 1, proxy: false, ..self.clone() }
+        let run = format!("{}-alone", self.run);
+        Self { run, nodes: 1, proxy: false, redis: false, ..self.clone() }
     }
 }
 
@@ -101,19 +106,21 @@ mod tests {
 
     #[test]
     fn one_node_has_a_file_and_several_share_a_database() {
-        for (line, nodes, journal, proxy) in [
-            ("rooms", 1, Store::Sqlite, false),
-            ("publish --journal postgres", 1, Store::Postgres, false),
-            ("rooms --nodes 3", 3, Store::Postgres, true),
-            ("fanout --nodes 3", 3, Store::Postgres, false),
-            ("idle --nodes 6", 6, Store::Postgres, false),
-            ("failover", 3, Store::Postgres, true),
-            ("dashboard", 1, Store::Sqlite, false),
-            ("dashboard --proxy", 1, Store::Sqlite, true),
-            ("dashboard --nodes 2", 2, Store::Postgres, true),
+        for (line, nodes, journal, proxy, redis) in [
+            ("rooms", 1, Store::Sqlite, false, false),
+            ("publish --journal postgres", 1, Store::Postgres, false, false),
+            ("rooms --nodes 3", 3, Store::Postgres, true, true),
+            ("fanout --nodes 3", 3, Store::Postgres, false, true),
+            ("idle --nodes 6", 6, Store::Postgres, false, true),
+            ("failover", 3, Store::Postgres, true, true),
+            ("dashboard", 1, Store::Sqlite, false, false),
+            ("dashboard --proxy", 1, Store::Sqlite, true, false),
+            ("dashboard --journal postgres --proxy", 1, Store::Postgres, true, true),
+            ("dashboard --nodes 2", 2, Store::Postgres, true, true),
         ] {
             let plan = plan(line).unwrap();
-            assert_eq!((plan.nodes, plan.journal, plan.proxy), (nodes, journal, proxy), "{line}");
+            assert_eq!((plan.nodes, plan.journal), (nodes, journal), "{line}");
+            assert_eq!((plan.proxy, plan.redis), (proxy, redis), "{line}");
             assert_eq!(plan.alone().nodes, 1);
         }
         assert!(plan("rooms --nodes 2 --journal sqlite").unwrap_err().0.contains("PostgreSQL"));

@@ -17,11 +17,11 @@ section! {
     #[check(check_cache)]
     pub struct CacheLevels {
         /// Bytes of whole answers in the memory of this node: what nothing has changed is written once.
-        /// An answer takes some 10 KiB. 0: the level is off.
-        pub pages_max_size: Size = Size::mib(64),
+        /// A dashboard takes 10 to 20 KiB, so those of 10,000 people fit. 0: the level is off.
+        pub pages_max_size: Size = Size::mib(256),
         /// Bytes of parts (portfolios, holdings, strategies, forecasts) in the memory of this node, in
         /// about: they are counted and not measured. A person takes some 20 KiB. 0: the level is off.
-        pub memory_max_size: Size = Size::mib(128),
+        pub memory_max_size: Size = Size::mib(256),
         /// Whether parts are kept in the Redis of `redis.url`, where all nodes find them. Its
         /// `maxmemory-policy` may drop them whenever it likes. Without `postgres.url` they are not.
         pub in_redis: bool = true,

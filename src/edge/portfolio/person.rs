@@ -1,6 +1,9 @@
 //! Who is asking: the user of the bearer token.
 
-use std::future::{Ready, ready};
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
@@ -10,7 +13,11 @@ use actix_web::{
 };
 
 use super::{Desk, problem::Problem};
-use crate::{ids::UserId, platform::tokens::TokenError, realtime::session::host::Node};
+use crate::{
+    ids::UserId,
+    platform::tokens::{Holder, TokenError, Verified},
+    realtime::session::host::Node,
+};
 
 /// Why somebody is not let in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,17 +36,32 @@ pub trait Doorkeeper: Send + Sync {
     fn user(&self, token: &str) -> Result<UserId, Stranger>;
 }
 
-impl Doorkeeper for Node {
+/// Lets in whoever may open a socket.
+pub struct Door {
+    node: Arc<Node>,
+    verified: Verified,
+}
+
+impl Door {
+    pub fn new(node: Arc<Node>) -> Self {
+        Self { node, verified: Verified::default() }
+    }
+}
+
+impl Doorkeeper for Door {
     fn user(&self, token: &str) -> Result<UserId, Stranger> {
-        let claims = self.connections.connection(token, self.now()).map_err(|why| match why {
+        let (node, now) = (&self.node, self.node.now());
+        let holder = self.verified.holder(&node.connections, token, now);
+        let Holder { user, papers } = holder.map_err(|why| match why {
             TokenError::Expired => Stranger::Expired,
             TokenError::Invalid(_) => Stranger::Invalid,
         })?;
-        if claims.user.is_anonymous() {
+        if user.is_anonymous() {
             return Err(Stranger::Invalid);
         }
-        match self.barred.barrier(claims.user.as_str(), &claims.papers, self.now()) {
-            None => Ok(claims.user),
+        // Asked each time: who was barred a moment ago is.
+        match node.barred.barrier(user.as_str(), &papers, now) {
+            None => Ok(user),
             Some(_) => Err(Stranger::Barred),
         }
     }

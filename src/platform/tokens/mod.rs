@@ -8,9 +8,11 @@
 mod claims;
 mod es512;
 mod keys;
+mod verified;
 
 pub use claims::{Attached, ConnectionClaims, Grant, Overrides, Papers, SubscriptionClaims};
 pub use keys::BadKeys;
+pub use verified::{Holder, Verified};
 
 use std::fmt;
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::platform::settings::Secret;
 
-const NOW: i64 = 1_700_000_000;
+pub(super) const NOW: i64 = 1_700_000_000;
 const RSA: &str = include_str!("testdata/rsa.public.pem");
 const P256: &str = include_str!("testdata/p256.public.pem");
 const P384: &str = include_str!("testdata/p384.public.pem");
@@ -17,7 +17,7 @@ fn signed(algorithm: Algorithm, key: &EncodingKey, claims: &Value) -> String {
     encode(&Header::new(algorithm), claims, key).unwrap()
 }
 
-fn hs(secret: &str, claims: Value) -> String {
+pub(super) fn hs(secret: &str, claims: Value) -> String {
     signed(Algorithm::HS256, &EncodingKey::from_secret(secret.as_bytes()), &claims)
 }
 
@@ -25,7 +25,7 @@ fn verifier(keys: Token) -> Verifier {
     Verifier::new(&keys).unwrap()
 }
 
-fn by_secret() -> Verifier {
+pub(super) fn by_secret() -> Verifier {
     verifier(Token { hmac_secret_key: Secret::new("secret"), ..Default::default() })
 }
 

@@ -1,4 +1,4 @@
-//! What a core can do: dashboards without a pause, then constant bytes without a pause.
+//! What a core can do: dashboards without a pause, and constant bytes without a pause, in turn.
 
 use std::time::Duration;
 
@@ -17,8 +17,10 @@ use crate::load::{
 
 /// Connections that ask without a pause.
 pub const BUSY: usize = 64;
-/// Each side needs no longer to show what it can do.
+/// Each side needs no longer to show what it can do, all rounds together.
 const LONGEST: Duration = Duration::from_secs(10);
+/// What else a machine does comes and goes: the round in the middle counts. Odd.
+const ROUNDS: usize = 3;
 
 /// Dashboards as fast as some connections can ask, then constant bytes of the same length in the same way.
 pub fn compare(
@@ -29,16 +31,22 @@ pub fn compare(
     time: Duration,
 ) -> Result<Compared, Failure> {
     let tokens = &tokens[..tokens.len().min(BUSY)];
-    let dashboards = flat_out(Server::of(target), tokens, servers, time)?;
+    let time = time.min(LONGEST) / ROUNDS as u32;
     let constant = Constant::start(sample)?;
-    let host = constant.address.to_string();
-    let same = Server { doors: vec![constant.address], host };
-    let constants = flat_out(same, tokens, &Servers::new(&[constant.process()])?, time)?;
-    Ok(Compared {
-        dashboard_rate_per_s: rounded(dashboards),
-        constant_rate_per_s: rounded(constants),
-        ratio: rounded(dashboards / constants.max(1e-9)),
-    })
+    let its = Servers::new(&[constant.process()])?;
+    let mut rounds = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let dashboards = flat_out(Server::of(target), tokens, servers, time)?;
+        let (doors, host) = (vec![constant.address], constant.address.to_string());
+        let constants = flat_out(Server { doors, host }, tokens, &its, time)?;
+        rounds.push(Compared {
+            dashboard_rate_per_s: rounded(dashboards),
+            constant_rate_per_s: rounded(constants),
+            ratio: rounded(dashboards / constants.max(1e-9)),
+        });
+    }
+    rounds.sort_by(|one, other| one.ratio.total_cmp(&other.ratio));
+    Ok(rounds.swap_remove(ROUNDS / 2))
 }
 
 /// GETs a second of the server's processor time, nobody thinking.
@@ -57,7 +65,7 @@ fn flat_out(
     }
     let cpu = servers.cpu_seconds()?;
     crowd.measure();
-    let end = clock.now() + nanos(time.min(LONGEST));
+    let end = clock.now() + nanos(time);
     while clock.now() < end {
         crowd.turn()?;
     }

@@ -5,9 +5,13 @@ use serde_json::{Value, json};
 
 use crate::{
     metrics::series,
+    panics::{arm, hits},
     prices::{INSERT_TOKEN, TOKEN, ask, asking, plan},
     support::{Client, DEADLINE, Node, Provider, file_sql, sql, until},
 };
+
+/// Before somebody's forecasts are computed.
+const COMPUTE: &str = "forecasts.compute";
 
 /// Somebody with 4 of the token, who means to sell a quarter of it.
 struct Person<'a> {
@@ -131,6 +135,27 @@ fn who_has_not_been_seen_gets_theirs_too() {
         (&listed["stale"], &listed["summary"]["remaining_value"]),
         (&json!(false), &json!("9000"))
     );
+}
+
+#[test]
+fn somebody_whose_forecasts_panic_holds_up_nobody() {
+    let (provider, address) = Provider::start();
+    let node = Node::with(&asking(&address, "one"));
+    file_sql(&node, INSERT_TOKEN);
+    let (ana, bo) = (Person::new(&node, "ana"), Person::new(&node, "bo"));
+    costs(&node, &provider, json!(3000));
+    for person in [&ana, &bo] {
+        person.becomes("remaining_value", "9000");
+    }
+    arm(&node, &format!("{COMPUTE}=panic*1"));
+    ana.buy("4", "14000");
+    until("it panicked", DEADLINE, || (hits(&node, COMPUTE) == 1).then_some(()));
+    bo.buy("4", "14000");
+    bo.becomes("invested", "24000");
+    assert_eq!(ana.listed()["stale"], true, "it is said that hers are old");
+    assert_eq!(ana.asked()["invested"], "24000", "who asks for one has it computed");
+    let restarts = series(&node, "fanfare_restarts_total{actor=\"forecasts\"}");
+    assert_eq!(restarts.unwrap_or(0.0), 0.0);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -25,6 +26,7 @@ use crate::{
         portfolio::{Refusal, token::PriceBoard},
         store::{Foreseen, Store},
     },
+    fail_point,
     ids::UserId,
     platform::{metrics::Metrics, settings::Forecasting},
     supervisor::turns::{self, Work},
@@ -40,7 +42,7 @@ const SHARE: u32 = 5;
 /// After a turn that the database did not take part in.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
-/// Somebody whose step failed, though they were alone in it, is left out for so long.
+/// Somebody whose step failed, though they were alone in it, or whose computation fell is left out for so long.
 const ASIDE: Duration = Duration::from_secs(60);
 
 /// The work of computing.
@@ -131,8 +133,18 @@ impl Forecaster {
         let grounds = self.store.grounds(people.to_vec()).await?;
         let mut foreseen = Vec::with_capacity(grounds.len());
         let mut used = HashMap::with_capacity(people.len());
+        let mut fallen = HashSet::new();
         for grounds in grounds {
-            let computed = compute(&grounds, board);
+            // Whose computation falls takes nothing from the others, and is tried again later.
+            let Ok(computed) = catch_unwind(AssertUnwindSafe(|| {
+                fail_point!("forecasts.compute");
+                compute(&grounds, board)
+            })) else {
+                log::error!("the forecasts of a person could not be computed: it panicked");
+                self.people.set_aside(&grounds.user, Instant::now() + ASIDE);
+                fallen.insert(grounds.user);
+                continue;
+            };
             self.count("unchanged", computed.unchanged);
             used.insert(grounds.user.clone(), computed.used);
             if !computed.summaries.is_empty() {
@@ -141,7 +153,8 @@ impl Forecaster {
             }
         }
         let overtaken = self.keep(foreseen, board.version).await?;
-        for user in people.iter().filter(|user| !overtaken.contains(*user)) {
+        let is_done = |user: &&UserId| !overtaken.contains(*user) && !fallen.contains(*user);
+        for user in people.iter().filter(is_done) {
             self.people.computed(user, used.remove(user).unwrap_or_default(), started);
         }
         self.stride.took(people.len(), started.elapsed());

@@ -10,7 +10,7 @@ use crate::{
     metrics::series,
     panics::{arm, hits},
     prices::ask,
-    support::{Client, DEADLINE, Node, until},
+    support::{Client, Cluster, DEADLINE, Node, until},
 };
 
 /// Behind the reading of what is told, before it is told.
@@ -32,6 +32,40 @@ fn told(screen: &mut Client) -> usize {
         let part: Value = screen.push()["pub"]["data"].take();
         if part["type"] == "holdings" {
             return part["portfolios"].as_array().map_or(0, Vec::len);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_computed_for_who_does_not_watch() {
+    let node = node();
+    // Each reading is counted.
+    arm(&node, &format!("{READ}=pause(1)"));
+    let mut screen = Client::connect(&node, "ana");
+    screen.subscribe("dashboard:#ana");
+    assert_eq!(told(&mut screen), 0);
+    let before = hits(&node, READ);
+    for name in ["one", "two", "three"] {
+        founds(&node, "bo", name);
+    }
+    founds(&node, "ana", "one");
+    assert_eq!(told(&mut screen), 1);
+    assert_eq!(hits(&node, READ), before + 1, "bo changed three times");
+}
+
+#[test]
+fn what_is_written_at_one_node_is_told_by_all_that_are_watched_at() {
+    let Cluster { nodes, redis: _redis, postgres: _postgres } =
+        Cluster::with(2, &[("PRICES__PROVIDER", "none")]);
+    let mut screens: Vec<Client> = nodes.iter().map(|node| Client::connect(node, "ana")).collect();
+    for screen in &mut screens {
+        screen.subscribe("dashboard:#ana");
+        assert_eq!(told(screen), 0);
+    }
+    for (n, node) in nodes.iter().enumerate() {
+        founds(node, "ana", &format!("the {n}th"));
+        for screen in &mut screens {
+            assert_eq!(told(screen), n + 1, "written at the {n}th node");
         }
     }
 }

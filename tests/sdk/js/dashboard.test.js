@@ -3,6 +3,7 @@ import { it } from 'node:test';
 
 import { scenarios } from './support/scenarios.js';
 import { sign } from './support/tokens.js';
+import { until } from './support/until.js';
 
 /** Calls `/v1` as a user. */
 async function v1(node, user, method, path, body) {
@@ -51,6 +52,18 @@ scenarios(
         token_id: token.id, kind: 'buy', quantity, amount: '100', occurred_at: '2026-01-01T00:00:00Z',
       });
 
+    /** A strategy whose target is twice the price, and announced with the next one, whatever that is. */
+    async function plans(user, token, name) {
+      const [{ price }] = (await v1(node(), user, 'GET', `prices?ids=${token.id}`)).items;
+      const strategy = await v1(node(), user, 'POST', 'strategies', {
+        name, token_id: token.id, base_quantity: '0.2', reference_price: price, status: 'active',
+        steps: [{ target_kind: 'percentage', target_value: '100', sell_percent: '50' }],
+      });
+      const steps = [{ step_id: strategy.steps[0].id, before_percent: '90', reached: true }];
+      await v1(node(), user, 'PUT', `strategies/${strategy.id}/alerts`, { steps });
+      return strategy;
+    }
+
     it('shows how things stand to who comes in, and then what they change themselves', async () => {
       const { user, portfolio, token } = await holder();
       const person = await join(user);
@@ -94,6 +107,24 @@ scenarios(
       const seat = other.seat(`dashboard:#${user}`);
       seat.sdk.subscribe();
       assert.equal((await seat.heard.next('unsubscribed')).code, 103);
+    });
+
+    it('tells of a price that comes near a target, also to who was away', async () => {
+      const { user, token } = await holder();
+      const person = await join(user);
+      const seat = await person.enter(`alerts:#${user}`);
+      const soon = await plans(user, token, 'Soon');
+      const [first] = await seat.hears(1);
+      assert.deepEqual([first.kind, first.strategy_id], ['before_target', soon.id]);
+      assert.deepEqual((await v1(node(), user, 'GET', 'alerts')).items, [first], 'the same by HTTP');
+
+      person.sdk.disconnect();
+      const later = await plans(user, token, 'Later');
+      const fired = async () => (await v1(node(), user, 'GET', 'alerts')).items;
+      await until(async () => (await fired()).length === 2, 'both fired');
+      person.sdk.connect();
+      const all = await seat.hears(2);
+      assert.deepEqual([all.length, all[1].strategy_id], [2, later.id]);
     });
 
     it('has a ticker a token, whose last price is there for who comes later', async () => {

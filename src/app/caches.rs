@@ -12,6 +12,7 @@ use crate::{
         store::Store,
     },
     edge::{
+        address::Proxies,
         channels::{Screens, Sources},
         portfolio::{Desk, Door},
     },
@@ -47,6 +48,7 @@ pub(super) fn desk(parts: &Parts) -> Result<Arc<Desk>, Failed> {
         metrics: node.metrics.clone(),
         store,
         prices: Box::new(move || prices.now()),
+        proxies: Proxies::new(&node.settings.http_server.trusted_proxies),
         doorkeeper: Arc::new(Door::new(node.clone())),
         answered: Box::new(move |user, changed| seen.note(user, changed)),
         body_limit: PORTFOLIO_BODY,

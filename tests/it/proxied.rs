@@ -11,6 +11,11 @@ use crate::{
     support::{Answer, Cluster, DEADLINE, Node, file_sql, request, sign, until},
 };
 
+/// Nodes that take the word of what stands in front of them.
+fn behind(count: usize) -> Cluster {
+    Cluster::with(count, &[("HTTP_SERVER__TRUSTED_PROXIES", r#"["127.0.0.1"]"#)])
+}
+
 fn in_front_of(nodes: &[Node]) -> Nginx {
     let nodes: Vec<_> = nodes.iter().map(|node| ([127, 0, 0, 1], node.port).into()).collect();
     Nginx::start(&nodes, &[PLAIN]).expect("NGINX starts")
@@ -48,7 +53,7 @@ fn looked_at(nginx: &Nginx, headers: &str, name: &str) {
 
 #[test]
 fn an_answer_is_kept_by_nginx_until_its_person_writes_wherever_that_is() {
-    let Cluster { nodes, redis: _redis, postgres: _postgres } = Cluster::of(2);
+    let Cluster { nodes, redis: _redis, postgres: _postgres } = behind(2);
     let (nginx, ana, mine) = (in_front_of(&nodes), token("ana"), of("ana"));
     let id = made(&nodes[0], &ana, "portfolios", &json!({ "name": "mine" }));
     looked_at(&nginx, &mine, "mine");
@@ -68,8 +73,29 @@ fn an_answer_is_kept_by_nginx_until_its_person_writes_wherever_that_is() {
 }
 
 #[test]
+fn what_a_node_told_nginx_no_node_asks_the_database_again() {
+    let Cluster { nodes, redis: _redis, postgres: _postgres } = behind(2);
+    let (nginx, mine) = (in_front_of(&nodes), of("ana"));
+    let id = made(&nodes[0], &token("ana"), "portfolios", &json!({ "name": "first" }));
+    let questions = || counted(&nodes, "generations_asked_count");
+    for name in ["second", "third"] {
+        let put = format!("PUT /v1/portfolios/{id} HTTP/1.1\r\n{}", mine.trim_end());
+        let changed = json!({ "name": name }).to_string();
+        let present = format!("GET /v1/present HTTP/1.1\r\n{}", mine.trim_end());
+        let present = request(nodes[0].port, &present, "").expect("an answer");
+        let stale = &present.headers["x-fanfare-state"];
+        request(nodes[1].port, &put, &changed).expect("an answer");
+        let before = questions();
+        // What they write there themselves goes no further.
+        let answer = get(&nginx, PAGE, &format!("{mine}X-Fanfare-State: {stale}\r\n"));
+        assert_eq!(names(&answer), [name]);
+        assert_eq!(questions() - before, 1.0);
+    }
+}
+
+#[test]
 fn nobody_comes_by_what_nginx_keeps_for_another_person() {
-    let Cluster { nodes, redis: _redis, postgres: _postgres } = Cluster::of(2);
+    let Cluster { nodes, redis: _redis, postgres: _postgres } = behind(2);
     let nginx = in_front_of(&nodes);
     made(&nodes[0], &token("ana"), "portfolios", &json!({ "name": "secret" }));
     looked_at(&nginx, &of("ana"), "secret");
@@ -115,7 +141,7 @@ fn nobody_comes_by_what_nginx_keeps_for_another_person() {
 
 #[test]
 fn nobody_is_answered_out_of_nginx_while_no_node_says_who_asks() {
-    let Cluster { mut nodes, redis: _redis, postgres: _postgres } = Cluster::of(1);
+    let Cluster { mut nodes, redis: _redis, postgres: _postgres } = behind(1);
     let nginx = in_front_of(&nodes);
     made(&nodes[0], &token("ana"), "portfolios", &json!({ "name": "mine" }));
     looked_at(&nginx, &of("ana"), "mine");
@@ -129,7 +155,7 @@ fn nobody_is_answered_out_of_nginx_while_no_node_says_who_asks() {
 
 #[test]
 fn who_has_no_token_in_force_gets_nothing_of_what_nginx_keeps() {
-    let Cluster { nodes, redis: _redis, postgres: _postgres } = Cluster::of(1);
+    let Cluster { nodes, redis: _redis, postgres: _postgres } = behind(1);
     let nginx = in_front_of(&nodes);
     made(&nodes[0], &token("ana"), "portfolios", &json!({ "name": "mine" }));
     looked_at(&nginx, &of("ana"), "mine");
@@ -140,7 +166,7 @@ fn who_has_no_token_in_force_gets_nothing_of_what_nginx_keeps() {
 
 #[test]
 fn of_many_who_want_the_same_the_first_two_ask_a_node() {
-    let Cluster { nodes, redis: _redis, postgres: _postgres } = Cluster::of(1);
+    let Cluster { nodes, redis: _redis, postgres: _postgres } = behind(1);
     let (nginx, mine) = (in_front_of(&nodes), of("ana"));
     made(&nodes[0], &token("ana"), "portfolios", &json!({ "name": "mine" }));
     let before = asked(&nodes);
@@ -155,7 +181,7 @@ fn of_many_who_want_the_same_the_first_two_ask_a_node() {
 
 #[test]
 fn while_the_database_is_away_nginx_goes_on_asking_the_nodes() {
-    let Cluster { nodes, redis: _redis, mut postgres } = Cluster::of(1);
+    let Cluster { nodes, redis: _redis, mut postgres } = behind(1);
     let nginx = in_front_of(&nodes);
     postgres.stop().expect("PostgreSQL stops");
     for _ in 0..4 {
@@ -208,7 +234,7 @@ fn prices_are_served_for_some_seconds_while_no_node_answers() {
 
 #[test]
 fn what_is_kept_for_those_who_take_fewer_bytes_is_not_sent_to_others() {
-    let Cluster { nodes, redis: _redis, postgres: _postgres } = Cluster::of(1);
+    let Cluster { nodes, redis: _redis, postgres: _postgres } = behind(1);
     let (nginx, mine) = (in_front_of(&nodes), of("ana"));
     for n in 0..40 {
         made(&nodes[0], &token("ana"), "portfolios", &json!({ "name": format!("mine {n}") }));

@@ -9,6 +9,7 @@ use actix_web::web;
 
 use crate::{
     domain::{portfolio::token::PriceBoard, reading::Reading, store::Store},
+    edge::address::Proxies,
     ids::UserId,
     platform::{cache::Pages, metrics::Metrics},
 };
@@ -51,6 +52,8 @@ pub struct Desk {
     pub metrics: Arc<Metrics>,
     /// The last known prices.
     pub prices: Box<dyn Fn() -> Arc<PriceBoard> + Send + Sync>,
+    /// The proxies whose word is taken about what they asked before.
+    pub proxies: Proxies,
     /// Whose token it is.
     pub doorkeeper: Arc<dyn Doorkeeper>,
     /// Hears who was answered.

@@ -93,6 +93,7 @@ impl Scene {
             metrics,
             store,
             prices: Box::new(move || shown.lock().unwrap().clone()),
+            proxies: Proxies::new(&["10.0.0.1".into()]),
             doorkeeper: Arc::new(Gullible),
             answered: Box::new(move |user, changed| {
                 hears.lock().unwrap().push((user.to_string(), changed))

@@ -27,9 +27,6 @@ const WAITING: usize = 100_000;
 /// it costs the database and this node; who asks alone never waits for it.
 const REST: Duration = Duration::from_millis(2);
 
-/// After a question for so many it is three times as long.
-const CROWD: usize = 8;
-
 /// Asks about many keys at once; what is not there is left out.
 type Ask<K, T, E> =
     Box<dyn Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, T>, E>> + Send + Sync>;
@@ -124,10 +121,8 @@ where
                 // Who asked may have gone.
                 let _ = tell.send(answer);
             }
-            match together {
-                0 | 1 => {}
-                2..CROWD => sleep(REST).await,
-                _ => sleep(3 * REST).await,
+            if together > 1 {
+                sleep(REST).await;
             }
         }
     }

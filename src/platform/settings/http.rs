@@ -25,7 +25,8 @@ section! {
         /// Threads that carry connections and rooms. 0 means one for each core.
         pub workers: usize = 0,
         /// Proxies that say truly in `X-Forwarded-For` for whom they speak, as addresses or networks
-        /// ("127.0.0.1", "10.0.0.0/8"). From others that header is not read.
+        /// ("127.0.0.1", "10.0.0.0/8"), and in `X-Fanfare-State` what a node told them about this
+        /// request, if they say that. From others these headers are not read.
         pub trusted_proxies: Vec<String> = Vec::new(),
     }
 }

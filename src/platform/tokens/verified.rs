@@ -1,5 +1,5 @@
 //! Tokens that were verified a moment ago: who asks over HTTP shows the same one with each request, and to verify it was a
-//! sixth of what an answer costs that is there already.
+//! third of what an answer costs that is there already.
 
 use std::sync::Arc;
 

@@ -120,6 +120,35 @@ async fn another_persons_answer_is_never_sent() {
 }
 
 #[actix_web::test]
+async fn a_proxy_that_is_trusted_says_in_which_state_and_nobody_else_does() {
+    let [proxy, stranger] = ["10.0.0.1:1", "10.0.0.2:1"];
+    for (peer, state, name) in [
+        (proxy, "G.C.1", "first"),
+        (stranger, "G.C.1", "second"),
+        (proxy, "G.C", "second"),
+        (proxy, "G.C.", "second"),
+        (proxy, "G.C.x", "second"),
+        (proxy, "G.C.1.1", "second"),
+        (proxy, "", "second"),
+    ] {
+        let it = Scene::new().await;
+        let path = it.portfolio("first").await;
+        let page = "/v1/portfolios";
+        it.get(page).await;
+        let told = it.desk.reading.present(&UserId::new("ana")).await.unwrap();
+        let told = state
+            .replace('G', &told.generation.to_string())
+            .replace('C', &told.computed.to_string());
+        assert_eq!(it.ask(Method::PUT, &path, json!({ "name": "second" })).await.0, 200);
+        let request = Scene::request(Method::GET, page)
+            .peer_addr(peer.parse().unwrap())
+            .insert_header(("x-fanfare-state", told));
+        let (_, shown) = it.send(request).await;
+        assert_eq!(shown["items"][0]["name"], name, "{state} of {peer}");
+    }
+}
+
+#[actix_web::test]
 async fn what_is_written_is_not_kept_by_anybody_and_what_is_public_is() {
     let it = Scene::new().await;
     let path = it.portfolio("mine").await;

@@ -16,12 +16,13 @@ function bringing(...tokens) {
 
 scenarios('tokens', ({ join, person, channel }) => {
   it('are refreshed before the connection ends, and nobody notices', async () => {
-    const clock = await join('clock', bringing(sign({ sub: 'clock', exp: inSeconds(2) })));
     const source = bringing(sign({ sub: 'ana', exp: inSeconds(2) }), sign({ sub: 'ana', exp: inSeconds(3600) }));
     const ana = await join('ana', { getToken: source.getToken });
     const seat = await ana.enter(channel());
 
-    // The clock cannot refresh, so it is closed when the first token would have ended.
+    // The clock cannot refresh, so it is closed. It comes later and has a second more (ends are whole
+    // seconds, so one that has as long may end a second earlier): Ana's first token would have ended by then.
+    const clock = await join('clock', bringing(sign({ sub: 'clock', exp: inSeconds(3) })));
     await clock.heard.next('connecting', ({ code }) => code === 3005);
     await seat.say('still here');
     assert.deepEqual(await seat.hears(1), ['still here']);
@@ -92,11 +93,12 @@ scenarios('tokens', ({ join, person, channel }) => {
     const room = channel('$');
     const claims = { sub: 'ana', channel: room };
     const ana = await join('ana');
-    const slow = channel('$');
-    const clock = await ana.enter(slow, bringing(sign({ sub: 'ana', channel: slow, exp: inSeconds(2) })));
     const source = bringing(sign({ ...claims, exp: inSeconds(2) }), sign({ ...claims, exp: inSeconds(3600) }));
     const seat = await ana.enter(room, { getToken: source.getToken });
 
+    // Later and with a second more, as above: the first token would have ended by then.
+    const slow = channel('$');
+    const clock = await ana.enter(slow, bringing(sign({ sub: 'ana', channel: slow, exp: inSeconds(3) })));
     await clock.heard.next('subscribing', ({ code }) => code === 2501);
     await seat.say('still here');
     assert.deepEqual(await seat.hears(1), ['still here']);

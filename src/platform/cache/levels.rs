@@ -237,8 +237,8 @@ where
             let is_asked = |asked: &Asked| entries.iter().any(|entry| asked.is(entry));
             // Who waits for something else than there is now is not to wait for the lease's end.
             let answers = is_kept && self.missing.iter().all(is_asked);
-            if !answers && lease == Lease::Mine {
-                shared.release(&self.owner, &self.missing).await;
+            if let (false, Lease::Mine(mark)) = (answers, lease) {
+                shared.release(&self.owner, &self.missing, mark).await;
             }
         })
     }

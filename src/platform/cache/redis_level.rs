@@ -27,6 +27,10 @@ pub(super) const LEASE: Duration = Duration::from_secs(2);
 /// Bytes before a value: when it was read, and until when it is fresh.
 const HEAD: usize = 16;
 
+/// Ends a lease if it is still the one that was given: a loader that was slow does not end the next one's.
+const RELEASE: &str =
+    "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0";
+
 /// Where Redis is and what it may cost.
 #[derive(Clone, Debug)]
 pub struct SharedOptions {
@@ -62,7 +66,8 @@ enum Way {
 /// Whether this node is the one that loads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Lease {
-    Mine,
+    /// What is written into it, which tells it from those before and after.
+    Mine(u64),
     Theirs,
     /// Redis did not say.
     Unknown,
@@ -158,11 +163,11 @@ impl Shared {
 
     /// Asks to be the one that loads these.
     pub(super) async fn lease(self: &Arc<Self>, owner: &UserId, asked: &[Asked]) -> Lease {
-        let mut ask = cmd("SET");
+        let (mut ask, mark) = (cmd("SET"), rand::random());
         let name = self.lease_name(owner, asked);
-        ask.arg(name).arg(1).arg("NX").arg("PX").arg(LEASE.as_millis() as u64);
+        ask.arg(name).arg(mark).arg("NX").arg("PX").arg(LEASE.as_millis() as u64);
         match self.ask::<Option<String>>(owner, &ask).await {
-            Some(Some(_)) => Lease::Mine,
+            Some(Some(_)) => Lease::Mine(mark),
             Some(None) => Lease::Theirs,
             None => Lease::Unknown,
         }
@@ -170,8 +175,10 @@ impl Shared {
 
     /// Lets another one load: this one could not, or Redis does not keep what it loaded. Otherwise a lease ends by itself, so
     /// that who looked just before the values were there does not load them again.
-    pub(super) async fn release(self: &Arc<Self>, owner: &UserId, asked: &[Asked]) {
-        let _: Option<i64> = self.ask(owner, cmd("DEL").arg(self.lease_name(owner, asked))).await;
+    pub(super) async fn release(self: &Arc<Self>, owner: &UserId, asked: &[Asked], mark: u64) {
+        let mut ask = cmd("EVAL");
+        ask.arg(RELEASE).arg(1).arg(self.lease_name(owner, asked)).arg(mark);
+        let _: Option<i64> = self.ask(owner, &ask).await;
     }
 
     async fn ask<T: FromRedisValue>(self: &Arc<Self>, owner: &UserId, ask: &Cmd) -> Option<T> {

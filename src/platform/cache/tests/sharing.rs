@@ -42,20 +42,54 @@ async fn what_was_written_meanwhile_is_filed_under_what_was_read() {
 async fn a_node_that_died_with_its_lease_holds_up_others_for_its_lease_at_most() {
     let redis = Redis::start(&[]).unwrap();
     let (it, source) = (Scene::<1>::connected(1 << 20, &redis).await, Source::open());
-    let shared = it.shared.clone().unwrap();
-    let asked = [ONE, TWO].map(|part| Asked { part, version: source.present() });
-    let (tell, told) = std::sync::mpsc::channel();
-    // On the thread that carries the connections.
-    drop(
-        it.cache
-            .engine()
-            .run(async move { tell.send(shared.lease(&ana(), &asked).await).unwrap() }),
-    );
-    assert_eq!(told.recv().unwrap(), redis_level::Lease::Mine);
+    lease(&it, &source);
     let begun = Instant::now();
     it.right(&source).await;
     assert!(begun.elapsed() < redis_level::LEASE + Duration::from_secs(2), "{:?}", begun.elapsed());
     assert_eq!((source.reads(), it.metrics.cache_waits_total.of("elsewhere").get()), (1, 1));
+}
+
+#[actix_web::test]
+async fn a_slow_loader_gives_back_its_own_lease_only() {
+    let redis = Redis::start(&[]).unwrap();
+    let (it, source) = (Scene::<1>::connected(1 << 20, &redis).await, Source::open());
+    let late = lease(&it, &source);
+    redis.ask(&["FLUSHALL"]).unwrap();
+    let present = lease(&it, &source);
+    let left = |mark| {
+        let asked = both(&source);
+        on_its_thread(&it, async move |shared| shared.release(&ana(), &asked, mark).await);
+        redis.ask(&["DBSIZE"]).unwrap()
+    };
+    assert_eq!(left(late), ["1"]);
+    assert_eq!(left(present), ["0"]);
+}
+
+/// Takes the lease for both parts.
+fn lease(it: &Scene<1>, source: &Source) -> u64 {
+    let asked = both(source);
+    match on_its_thread(it, async move |shared| shared.lease(&ana(), &asked).await) {
+        redis_level::Lease::Mine(mark) => mark,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn both(source: &Source) -> [Asked; 2] {
+    [ONE, TWO].map(|part| Asked { part, version: source.present() })
+}
+
+/// Asks Redis on the thread that carries the connections.
+fn on_its_thread<T: Send + 'static, F>(
+    it: &Scene<1>,
+    ask: impl FnOnce(Arc<Shared>) -> F + Send + 'static,
+) -> T
+where
+    F: Future<Output = T> + Send,
+{
+    let shared = it.shared.clone().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    drop(it.cache.engine().run(async move { tell.send(ask(shared).await).unwrap() }));
+    told.recv_timeout(Duration::from_secs(10)).unwrap()
 }
 
 #[actix_web::test]

@@ -99,6 +99,7 @@ contract! {
         what_is_not_armed_does_not_fire,
         a_step_that_is_set_back_does_not_fire_again,
         who_pauses_a_plan_while_a_price_comes_hears_nothing_of_it,
+        who_resumes_a_plan_while_a_price_comes_hears_of_the_next,
         an_alert_that_fired_before_costs_no_price;
     strangers:
         what_is_somebody_elses_is_not_found;

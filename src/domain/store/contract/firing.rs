@@ -208,29 +208,53 @@ pub async fn a_step_that_is_set_back_does_not_fire_again(it: Fixture) {
     assert_eq!(it.store.generation(&it.ana).await, Ok(before));
 }
 
+/// Does what `sql` says in a transaction of ana's, which lasts a second more, and comes back in the midst of it.
+async fn hers(it: &Arc<Fixture>, sql: &str) -> std::thread::JoinHandle<()> {
+    let ana = "update people set generation = generation + 1 where owner = 'ana'";
+    let transaction = format!("begin; {ana}; {sql}; select pg_sleep(1); commit");
+    let hand = it.clone();
+    let under_way = std::thread::spawn(move || hand.sql(&transaction));
+    // Asked by another connection, whose own text is not that one.
+    let is_under_way = "pg_stat_activity where wait_event = 'PgSleep' and query like '%begin; update people%' \
+                        and pid <> pg_backend_pid()";
+    let end = Instant::now() + Duration::from_secs(10);
+    while it.count(is_under_way) == 0 {
+        assert!(Instant::now() < end, "she never began");
+        tokio::task::yield_now().await;
+    }
+    under_way
+}
+
 pub async fn who_pauses_a_plan_while_a_price_comes_hears_nothing_of_it(it: Fixture) {
     // Writers of a file come one after the other.
     if it.is_file() {
         return;
     }
     it.planned(&it.ana).await;
-    let (it, pause) = (
-        Arc::new(it),
-        "begin; update people set generation = generation + 1 where owner = 'ana'; \
-         update strategies set status = 'paused' where owner = 'ana'; select pg_sleep(1); commit",
-    );
-    let hers = it.clone();
-    let pausing = std::thread::spawn(move || hers.sql(pause));
-    let is_under_way =
-        "pg_stat_activity where wait_event = 'PgSleep' and query like '%''paused''%'";
-    let end = Instant::now() + Duration::from_secs(10);
-    while it.count(is_under_way) == 0 {
-        assert!(Instant::now() < end, "she never began");
-        tokio::task::yield_now().await;
-    }
+    let it = Arc::new(it);
+    let pausing = hers(&it, "update strategies set status = 'paused' where owner = 'ana'").await;
     assert_eq!(price(&it, "1550").await.fired, 0, "it waited for her");
     pausing.join().unwrap();
     assert!(is_stored(&it).await);
+}
+
+pub async fn who_resumes_a_plan_while_a_price_comes_hears_of_the_next(it: Fixture) {
+    if it.is_file() {
+        return;
+    }
+    it.planned(&it.ana).await;
+    it.planned(&it.bo).await;
+    it.sql("update strategies set status = 'paused' where owner = 'bo'");
+    let before = it.store.generation(&it.bo).await.unwrap();
+    let it = Arc::new(it);
+    // The price found ana and waits for her. Bo, who is due when it goes on, was not taken into his next state with her.
+    let resuming = hers(&it, "update strategies set status = 'active' where owner = 'bo'").await;
+    assert_eq!(price(&it, "1550").await.fired, 1);
+    resuming.join().unwrap();
+    assert_eq!(fired(&it, &it.bo).await, []);
+    assert_eq!(it.store.generation(&it.bo).await, Ok(before));
+    assert_eq!(price(&it, "1550").await.fired, 1);
+    assert!(it.store.generation(&it.bo).await.unwrap() > before);
 }
 
 pub async fn an_alert_that_fired_before_costs_no_price(it: Fixture) {

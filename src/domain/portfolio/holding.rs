@@ -102,6 +102,15 @@ fn order(one: &HoldingView, other: &HoldingView) -> Ordering {
         .then_with(|| one.token.id.cmp(&other.token.id))
 }
 
+/// What each portfolio holds.
+pub fn by_portfolio(holdings: &[Holding]) -> HashMap<PortfolioId, Vec<&Holding>> {
+    let mut of: HashMap<PortfolioId, Vec<&Holding>> = HashMap::new();
+    for holding in holdings {
+        of.entry(holding.portfolio).or_default().push(holding);
+    }
+    of
+}
+
 /// Holdings as they are shown, those of one token as one; and the tokens of those that can't be computed.
 pub fn each<'a>(
     holdings: impl IntoIterator<Item = &'a Holding>,

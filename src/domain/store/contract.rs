@@ -1,6 +1,7 @@
 //! What the store has to keep, whichever database it is in: one list of scenarios, run against both.
 
 mod ahead;
+mod bounds;
 mod firing;
 mod fixture;
 mod folding;
@@ -101,6 +102,10 @@ contract! {
         who_pauses_a_plan_while_a_price_comes_hears_nothing_of_it,
         who_resumes_a_plan_while_a_price_comes_hears_of_the_next,
         an_alert_that_fired_before_costs_no_price;
+    bounds:
+        a_person_has_so_many_transactions_and_no_more,
+        a_person_holds_so_many_tokens_and_no_more,
+        a_person_has_so_many_strategies_and_forecasts_and_no_more;
     strangers:
         what_is_somebody_elses_is_not_found;
 }

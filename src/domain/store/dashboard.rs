@@ -9,7 +9,7 @@ use diesel::{
 use futures_util::future::try_join5;
 
 use super::{
-    Answer, Kind, Listed, Page, Store, forecasts, holdings, portfolios,
+    Answer, Kind, Listed, Page, Store, bounds, forecasts, holdings, portfolios,
     query::Query,
     session::{Fault, Reads, Session},
     strategies,
@@ -19,9 +19,6 @@ use crate::{
     domain::portfolio::{Refusal, forecast::Forecast, holding::Holding, portfolios::Portfolio},
     ids::UserId,
 };
-
-/// Strategies and forecasts of a dashboard, at most: the rest is turned to.
-pub const MOST: usize = 200;
 
 /// Persons of one question for their present state, at most.
 pub const TOGETHER: usize = 1_000;
@@ -43,9 +40,9 @@ pub struct Parts {
     pub portfolios: Option<Vec<Portfolio>>,
     /// Of all portfolios.
     pub holdings: Option<Vec<Holding>>,
-    /// The oldest [`MOST`].
+    /// The oldest [`bounds::LISTED`].
     pub strategies: Option<Vec<Listed>>,
-    /// The oldest [`MOST`].
+    /// The oldest [`bounds::LISTED`].
     pub forecasts: Option<Vec<Forecast>>,
 }
 
@@ -132,13 +129,13 @@ async fn parts(
     owner: &UserId,
     wanted: Wanted,
 ) -> Result<(Present, Parts), Fault> {
-    let all = Page::first(portfolios::MOST);
+    let all = Page::first(bounds::PORTFOLIOS);
     let (present, portfolios, holdings, strategies, forecasts) = try_join5(
         present(reads, owner),
         only(wanted.portfolios, portfolios::list(reads, owner, all)),
         only(wanted.holdings, holdings::of_owner(reads, owner)),
-        only(wanted.strategies, strategies::list(reads, owner, Page::first(MOST))),
-        only(wanted.forecasts, forecasts::list(reads, owner, Page::first(MOST))),
+        only(wanted.strategies, strategies::list(reads, owner, Page::first(bounds::LISTED))),
+        only(wanted.forecasts, forecasts::list(reads, owner, Page::first(bounds::LISTED))),
     )
     .await?;
     let computed = if wanted.forecasts { present.computed } else { 0 };

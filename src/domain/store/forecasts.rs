@@ -10,7 +10,7 @@ use futures_util::future::try_join;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Answer, Key, Page, Store,
+    Answer, Key, Page, Store, bounds,
     columns::{At, Shown},
     computing::{Basis, Computed, answered},
     holdings, page, portfolios,
@@ -112,6 +112,7 @@ impl Store {
         let (owner, new) = (user.clone(), new.checked()?);
         self.write_once(user, key, now, move |session| {
             Box::pin(async move {
+                bounds::one_more_forecast(session, &owner).await?;
                 let id = create(session, &owner, new, now).await?;
                 answered(session, &owner, id, now, answer).await
             })

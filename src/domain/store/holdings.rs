@@ -7,7 +7,7 @@ use diesel::{
 use futures_util::future::try_join;
 
 use super::{
-    Answer, Page, Store,
+    Answer, Page, Store, bounds,
     columns::Shown,
     portfolios,
     query::Query,
@@ -95,7 +95,7 @@ impl Store {
         let owner = user.clone();
         self.read(user, move |session| {
             Box::pin(async move {
-                let all = Page::first(portfolios::MOST);
+                let all = Page::first(bounds::PORTFOLIOS);
                 let reads = session.reads();
                 try_join(portfolios::list(&reads, &owner, all), of_owner(&reads, &owner)).await
             })

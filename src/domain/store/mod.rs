@@ -18,6 +18,7 @@ use crate::{
 
 mod ahead;
 mod alerts;
+mod bounds;
 mod columns;
 mod computing;
 #[cfg(test)]
@@ -50,8 +51,9 @@ mod watching;
 
 pub use ahead::{Expected, Foreseen, Grounds, MOST_EXPECTED};
 pub use alerts::Arm;
+pub use bounds::LISTED as MOST_LISTED;
 pub use computing::{Basis, Computed};
-pub use dashboard::{MOST as MOST_LISTED, Parts, Present, Wanted};
+pub use dashboard::{Parts, Present, Wanted};
 
 pub use founding::{NewExpectation, NewPerson};
 pub use keys::Key;

@@ -8,6 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Answer, Key, Page, Store,
+    bounds::PORTFOLIOS,
     columns::{At, Shown},
     holdings, page,
     query::{Query, Value},
@@ -25,9 +26,6 @@ use crate::{
     },
     ids::UserId,
 };
-
-/// Portfolios of one person, at most.
-pub const MOST: usize = 1_000;
 
 const NOT_FOUND: Refusal = Refusal::NotFound { what: "portfolio" };
 
@@ -184,9 +182,9 @@ pub(super) async fn create(
     new: NewPortfolio,
     now: Moment,
 ) -> Result<PortfolioId, Fault> {
-    let others = list(&session.reads(), owner, Page::first(MOST)).await?;
-    if others.len() == MOST {
-        let expected = format!("at most {MOST} portfolios; delete one first");
+    let others = list(&session.reads(), owner, Page::first(PORTFOLIOS)).await?;
+    if others.len() == PORTFOLIOS {
+        let expected = format!("at most {PORTFOLIOS} portfolios; delete one first");
         return Err(Refusal::invalid("portfolios", expected, "one more").into());
     }
     free_name(&others, None, &new.name)?;
@@ -216,7 +214,7 @@ async fn change(
     to: NewPortfolio,
     now: Moment,
 ) -> Result<Portfolio, Fault> {
-    let all = list(&session.reads(), owner, Page::first(MOST)).await?;
+    let all = list(&session.reads(), owner, Page::first(PORTFOLIOS)).await?;
     let before = all.iter().find(|one| one.id == id).ok_or(NOT_FOUND)?;
     free_name(&all, Some(id), &to.name)?;
     if to.is_default && !before.is_default {

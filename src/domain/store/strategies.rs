@@ -9,7 +9,7 @@ use diesel::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Answer, Key, Page, Store,
+    Answer, Key, Page, Store, bounds,
     columns::{At, Named, Shown},
     forecasts, page,
     query::{Query, Value},
@@ -121,6 +121,7 @@ impl Store {
         let (owner, new) = (user.clone(), new.checked()?);
         self.write_once(user, key, now, move |session| {
             Box::pin(async move {
+                bounds::one_more_strategy(session, &owner).await?;
                 let id = create(session, &owner, new, now).await?;
                 let (made, steps) = one(session, &owner, id).await?;
                 Ok(answer(made, steps)?)

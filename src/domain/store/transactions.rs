@@ -1,6 +1,6 @@
 //! Transactions, one or many at a time; the holdings follow in the same database transaction.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use diesel::{
     QueryableByName,
@@ -9,7 +9,7 @@ use diesel::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Answer, Key, Page, Store,
+    Answer, Key, Page, Store, bounds,
     columns::{At, Named, Shown},
     folding::{Touched, refold, tails},
     forecasts, portfolios,
@@ -100,7 +100,12 @@ impl Store {
     ) -> Answer<Vec<TransactionId>> {
         let (owner, entries) = (user.clone(), checked(entries)?);
         self.write_once(user, key, now, move |session| {
-            Box::pin(async move { add(session, &owner, portfolio, entries).await })
+            Box::pin(async move {
+                let tokens: BTreeSet<TokenId> = entries.iter().map(|one| one.token_id).collect();
+                let (count, tokens) = (entries.len(), tokens.into_iter());
+                bounds::more_entries(session, &owner, portfolio, count, tokens).await?;
+                add(session, &owner, portfolio, entries).await
+            })
         })
         .await
     }
@@ -285,6 +290,7 @@ async fn change(
     if !tokens::known(session, [token]).await?.contains(&token) {
         return Err(Refusal::invalid("token_id", "the id of a token", token).into());
     }
+    bounds::more_entries(session, owner, before.portfolio_id, 0, [token].into_iter()).await?;
     let Entry { token_id, kind, quantity, amount, occurred_at, notes } = after.entry.clone();
     let update = "update transactions set token = $1, kind = $2, quantity = $3, amount = $4, occurred_at = $5, \
         notes = $6 where id = $7";
@@ -349,10 +355,11 @@ async fn import(
         }
     });
     let all: Vec<Transaction> = new.into_iter().map(|(_, one)| one).collect();
+    let touched = self::touched(&all);
+    bounds::more_entries(session, owner, portfolio, all.len(), touched.keys().copied()).await?;
     if !dry_run && !all.is_empty() {
         insert(session, owner, &all).await?;
         let call = |id| format!("the transaction {id}");
-        let touched = self::touched(&all);
         settle(session, owner, portfolio, &touched, &call).await?;
     }
     Ok(Imported { rows: all.len(), bad })

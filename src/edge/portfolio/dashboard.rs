@@ -20,7 +20,7 @@ use crate::domain::{
     portfolio::{
         Refusal,
         forecast::Forecast,
-        holding::{Holding, HoldingView, view},
+        holding::{Holding, HoldingView, by_portfolio, view},
         portfolios::Portfolio,
         token::Prices,
     },
@@ -103,9 +103,9 @@ pub(in crate::edge) fn every(
     holdings: &[Holding],
     prices: &Prices,
 ) -> Result<Vec<portfolios::Shown>, Problem> {
+    let mut held = by_portfolio(holdings);
     let of = |portfolio: &Portfolio| {
-        let id = portfolio.id;
-        let theirs = holdings.iter().filter(|one| one.portfolio == id);
+        let theirs = held.remove(&portfolio.id).unwrap_or_default();
         Ok(portfolios::shown(portfolio.clone(), theirs, prices)?)
     };
     portfolios.iter().map(of).collect()

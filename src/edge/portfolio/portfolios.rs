@@ -17,7 +17,7 @@ use crate::domain::{
     moment::Moment,
     portfolio::{
         Refusal,
-        holding::{Holding, view},
+        holding::{Holding, by_portfolio, view},
         id::PortfolioId,
         portfolios::{NewPortfolio, Portfolio, Totals},
         token::Prices,
@@ -85,10 +85,12 @@ pub(super) async fn all(
         let key = |one: &&Portfolio| one.id;
         let page = turned(LIST, all, page.limit, sheet.view.generation, key);
         let (mut items, mut problems) = (Vec::with_capacity(page.items.len()), page.problems);
+        let mut held = by_portfolio(sheet.view.holdings());
         for one in page.items {
-            match of_view(sheet, one) {
+            let theirs = held.remove(&one.id).unwrap_or_default();
+            match shown(one.clone(), theirs, &sheet.board.prices) {
                 Ok(shown) => items.push(shown),
-                Err(problem) => drop(problems.insert(one.id.to_string(), problem)),
+                Err(why) => drop(problems.insert(one.id.to_string(), why.into())),
             }
         }
         let page = Turned {
@@ -109,11 +111,6 @@ pub(super) async fn all(
 pub(super) fn find(view: &View, id: PortfolioId) -> Result<&Portfolio, Problem> {
     let found = view.portfolios().iter().find(|one| one.id == id);
     found.ok_or_else(|| Refusal::NotFound { what: "portfolio" }.into())
-}
-
-fn of_view(sheet: &Sheet<'_>, portfolio: &Portfolio) -> Result<Shown, Problem> {
-    let theirs = sheet.view.holdings().iter().filter(|one| one.portfolio == portfolio.id);
-    Ok(shown(portfolio.clone(), theirs, &sheet.board.prices)?)
 }
 
 /// Creates a portfolio.
@@ -171,7 +168,8 @@ pub(super) async fn one(
 ) -> Result<HttpResponse, Problem> {
     let id = id(&path, "portfolio")?;
     let write = |sheet: &Sheet<'_>| {
-        let mut shown = of_view(sheet, find(sheet.view, id)?)?;
+        let theirs = sheet.view.holdings().iter().filter(|one| one.portfolio == id);
+        let mut shown = shown(find(sheet.view, id)?.clone(), theirs, &sheet.board.prices)?;
         shown.totals.stale |= sheet.outage.is_some();
         let age_seconds = sheet.outage.map(|outage| outage.age_seconds);
         answer::json(&One { shown, age_seconds }).map(Some)

@@ -36,8 +36,8 @@ impl Kind {
     }
 }
 
-/// What is armed of a step.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
+/// What a step waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Armed {
     pub step_id: StepId,
     pub state: StepState,
@@ -45,6 +45,20 @@ pub struct Armed {
     /// More than 0, less than 100; none: it is not announced before.
     pub before_percent: Option<Decimal>,
     pub reached: bool,
+}
+
+/// What is armed of a step, and what fired of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Armed)]
+pub struct StepAlerts {
+    pub step_id: StepId,
+    pub state: StepState,
+    pub target_price: Decimal,
+    /// More than 0, less than 100; none: it is not announced before.
+    pub before_percent: Option<Decimal>,
+    pub reached: bool,
+    /// What has fired, and does not fire again, whatever is armed.
+    pub fired: Vec<Kind>,
 }
 
 /// An alert that fired.

@@ -18,7 +18,7 @@ use crate::{
         decimal::Decimal,
         portfolio::{
             Refusal,
-            alert::{Alert, Armed, Kind},
+            alert::{Alert, Kind, StepAlerts},
             id::{AlertId, StepId, StrategyId, TokenId},
             strategy::StepState,
         },
@@ -38,6 +38,10 @@ struct ArmedRow {
     before_percent: Option<Shown<Decimal>>,
     #[diesel(sql_type = Bool)]
     alert_reached: bool,
+    #[diesel(sql_type = BigInt)]
+    announced: i64,
+    #[diesel(sql_type = BigInt)]
+    reached: i64,
 }
 
 #[derive(QueryableByName)]
@@ -61,7 +65,10 @@ struct FiredRow {
 }
 
 pub(super) const ARMED: &str = "\
-select id, state, target_price, before_percent, alert_reached from strategy_steps where strategy = $1 order by position";
+select p.id, p.state, p.target_price, p.before_percent, p.alert_reached, \
+(select count(*) from alerts a where a.step = p.id and a.kind = 'before_target') as announced, \
+(select count(*) from alerts a where a.step = p.id and a.kind = 'target_reached') as reached \
+from strategy_steps p where p.strategy = $1 order by p.position";
 
 pub(super) const FIRED: &str = "\
 select id, strategy, step, token, kind, target_price, price, fired_at from alerts \
@@ -79,7 +86,7 @@ pub struct Arm {
 
 impl Store {
     /// What is armed of a strategy, step by step.
-    pub async fn armed(&self, user: &UserId, strategy: StrategyId) -> Answer<Vec<Armed>> {
+    pub async fn armed(&self, user: &UserId, strategy: StrategyId) -> Answer<Vec<StepAlerts>> {
         let owner = user.clone();
         self.read(user, move |session| {
             Box::pin(async move {
@@ -96,7 +103,7 @@ impl Store {
         user: &UserId,
         strategy: StrategyId,
         arms: Vec<Arm>,
-    ) -> Answer<Vec<Armed>> {
+    ) -> Answer<Vec<StepAlerts>> {
         for (n, arm) in arms.iter().enumerate() {
             let near = |percent: &Decimal| percent.is_positive() && *percent < Decimal::HUNDRED;
             if let Some(percent) = arm.before_percent.filter(|percent| !near(percent)) {
@@ -143,14 +150,18 @@ impl From<FiredRow> for Alert {
     }
 }
 
-async fn armed(session: &mut Session, strategy: StrategyId) -> Result<Vec<Armed>, Fault> {
+async fn armed(session: &mut Session, strategy: StrategyId) -> Result<Vec<StepAlerts>, Fault> {
     let rows: Vec<ArmedRow> = session.rows(Query::new(ARMED).bind(strategy)).await?;
-    let one = |row: ArmedRow| Armed {
+    let one = |row: ArmedRow| StepAlerts {
         step_id: row.id.0,
         state: row.state.0,
         target_price: row.target_price.0,
         before_percent: row.before_percent.map(|shown| shown.0),
         reached: row.alert_reached,
+        fired: [(row.announced, Kind::BeforeTarget), (row.reached, Kind::TargetReached)]
+            .into_iter()
+            .filter_map(|(count, kind)| (count > 0).then_some(kind))
+            .collect(),
     };
     Ok(rows.into_iter().map(one).collect())
 }
@@ -160,7 +171,7 @@ async fn arm(
     owner: &UserId,
     strategy: StrategyId,
     arms: Vec<Arm>,
-) -> Result<Vec<Armed>, Fault> {
+) -> Result<Vec<StepAlerts>, Fault> {
     strategies::find(session, owner, strategy).await?;
     let present = armed(session, strategy).await?;
     for (n, arm) in arms.iter().enumerate() {

@@ -14,7 +14,7 @@ use super::{
 use crate::domain::{
     portfolio::{
         Object,
-        alert::{Alert, Armed},
+        alert::{Alert, StepAlerts},
         id::{AlertId, StrategyId},
     },
     store::Arm,
@@ -34,7 +34,7 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = ArmedSteps)]
 struct Steps {
-    steps: Vec<Armed>,
+    steps: Vec<StepAlerts>,
 }
 
 /// What is to be armed; steps that are not named stay as they are.

@@ -203,6 +203,8 @@ pub async fn a_step_that_is_set_back_does_not_fire_again(it: Fixture) {
     };
     let to = Change { steps: Some(vec![back(0), back(1)]), ..Change::default() };
     it.store.change_strategy(&it.ana, id, to, second(1)).await.unwrap();
+    let fired = it.store.armed(&it.ana, id).await.unwrap().value.into_iter().map(|step| step.fired);
+    assert_eq!(fired.collect::<Vec<_>>(), [vec![Kind::TargetReached], vec![]]);
     let before = it.store.generation(&it.ana).await.unwrap();
     assert_eq!(price(&it, "1551").await.fired, 0);
     assert_eq!(it.store.generation(&it.ana).await, Ok(before));

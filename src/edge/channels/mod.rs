@@ -161,6 +161,8 @@ impl Screens {
         if std::mem::replace(&mut self.version, board.version) != board.version {
             self.watched.values_mut().for_each(Watched::prices_changed);
         }
+        let at = Moment::now();
+        self.watched.values_mut().for_each(|watched| watched.time_passes(at));
         self.watched.values().for_each(|watched| (self.sources.watches)(&watched.user));
         // One question for all of them.
         let reading = &self.sources.reading;
@@ -241,6 +243,10 @@ impl Sources {
         for kind in kinds {
             match part(*kind, &view, board, at) {
                 Ok((part, print)) => {
+                    if *kind == Kind::Holdings {
+                        let tokens = view.holdings().iter().map(|holding| holding.token.id);
+                        watched.holds_until(board.next_stale(tokens, at));
+                    }
                     if watched.tells(*kind, print, now) {
                         self.say(channel, &part);
                         self.metrics.screens_told_total.of(kind.name()).inc();

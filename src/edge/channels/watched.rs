@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::parts::{Kind, Print};
-use crate::{domain::store::Present, ids::UserId};
+use crate::{
+    domain::{moment::Moment, store::Present},
+    ids::UserId,
+};
 
 /// What a person's devices on this node were told.
 pub(super) struct Watched {
@@ -12,6 +15,8 @@ pub(super) struct Watched {
     present: Option<Present>,
     /// Somebody came in since then, who may have seen by HTTP what was written later.
     is_outdated: bool,
+    /// When the first of the prices that they were shown as fresh is not any more.
+    until: Option<Moment>,
     told: [Told; Kind::ALL.len()],
 }
 
@@ -27,7 +32,7 @@ struct Told {
 
 impl Watched {
     pub fn new(user: UserId) -> Self {
-        Self { user, present: None, is_outdated: false, told: Default::default() }
+        Self { user, present: None, is_outdated: false, until: None, told: Default::default() }
     }
 
     /// How their data stood when it was looked at last, if that was after the last of them came.
@@ -46,6 +51,18 @@ impl Watched {
     /// New prices are known: what is computed of them may be another.
     pub fn prices_changed(&mut self) {
         self.told[Kind::Holdings as usize].is_due = true;
+    }
+
+    /// Their holdings were shown at prices of which the first grows old then.
+    pub fn holds_until(&mut self, until: Option<Moment>) {
+        self.until = until;
+    }
+
+    /// A price that has grown old is shown as such, also if no new one comes.
+    pub fn time_passes(&mut self, now: Moment) {
+        if self.until.take_if(|until| *until <= now).is_some() {
+            self.told[Kind::Holdings as usize].is_due = true;
+        }
     }
 
     /// How their data stands. What was computed ahead concerns only forecasts.
@@ -125,6 +142,20 @@ mod tests {
             [Kind::Strategy],
             "the others are as they were"
         );
+    }
+
+    #[test]
+    fn prices_that_grow_old_are_told_once() {
+        let (mut watched, now) = (watched(), Instant::now());
+        tell_all(&mut watched, 1, now);
+        let at = Moment::from_micros;
+        watched.holds_until(Some(at(5)));
+        watched.time_passes(at(4));
+        assert_eq!(watched.due(now + PACE, PACE), []);
+        watched.time_passes(at(5));
+        assert_eq!(tell_all(&mut watched, 2, now + PACE), [Kind::Holdings]);
+        watched.time_passes(at(6));
+        assert_eq!(watched.due(now + PACE * 2, PACE), []);
     }
 
     #[test]

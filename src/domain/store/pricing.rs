@@ -28,9 +28,6 @@ use crate::{
 /// What the lease on prices is called.
 const LEASE: &str = "prices";
 
-/// Tokens that are asked for, at most: a hundred calls.
-const MOST_WANTED: usize = 10_000;
-
 /// Rises each time that the lease changes hands: what is written under an old one is not written.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Fence(i64);
@@ -82,7 +79,7 @@ const HOLD: &str = "update leases set ends_at = ends_at where name = $1 and fenc
 const WANTED: &str = "\
 select id, provider_id, prices.price from tokens left join prices on prices.token = tokens.id \
 where exists (select 1 from holdings where holdings.token = tokens.id) \
-or exists (select 1 from strategies where strategies.token = tokens.id) order by id limit $1";
+or exists (select 1 from strategies where strategies.token = tokens.id) order by id <= $1, id limit $2";
 
 impl Store {
     /// Whether other nodes may use the same database.
@@ -110,12 +107,18 @@ impl Store {
         taken.await.map(|stored| stored.value)
     }
 
-    /// Tokens that anybody holds or plans for.
-    pub async fn wanted_prices(&self) -> Result<Vec<WantedPrice>, Refusal> {
-        let asked = self.run(Purpose::Read, Whose::Anybody, |session| {
+    /// Tokens that anybody holds or plans for, in the order of their ids: from behind one on, and then from the first.
+    pub async fn wanted_prices(
+        &self,
+        behind: Option<TokenId>,
+        most: usize,
+    ) -> Result<Vec<WantedPrice>, Refusal> {
+        // Sorts before every id.
+        let behind = behind.map_or_else(String::new, |id| id.to_string());
+        let asked = self.run(Purpose::Read, Whose::Anybody, move |session| {
             Box::pin(async move {
                 let rows: Vec<WantedRow> =
-                    session.rows(Query::new(WANTED).bind(MOST_WANTED)).await?;
+                    session.rows(Query::new(WANTED).bind(behind).bind(most)).await?;
                 Ok(rows.into_iter().map(WantedPrice::from).collect())
             })
         });

@@ -39,6 +39,9 @@ const LASTS: Duration = Duration::from_secs(8);
 /// After a round that the database did not keep.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
+/// Tokens of a round, at most: a hundred calls.
+const MOST: usize = 10_000;
+
 /// Makes the provider on the thread that asks it.
 pub type MakeProvider = Box<dyn Fn() -> Box<dyn Provider> + Send>;
 
@@ -51,6 +54,8 @@ pub struct Refresher {
     metrics: Arc<Metrics>,
     pace: Pace,
     rota: Rota,
+    /// The last token of the round before, if there were more: the next one begins behind it.
+    behind: Option<TokenId>,
     interval: Duration,
     /// When the next round is due.
     due: Instant,
@@ -89,6 +94,7 @@ impl Refresher {
             metrics,
             pace: Pace::default(),
             rota: Rota::default(),
+            behind: None,
             interval,
             due: Instant::now(),
             complained: false,
@@ -122,7 +128,14 @@ impl Refresher {
     }
 
     async fn round(&mut self, fence: Option<Fence>) -> Result<Turn, Turn> {
-        let wanted = self.store.wanted_prices().await.map_err(Turn::Broken)?;
+        let wanted = self.store.wanted_prices(self.behind, MOST).await.map_err(Turn::Broken)?;
+        let (is_first, is_all) = (self.behind.is_none(), wanted.len() < MOST);
+        self.behind = if is_all { None } else { wanted.last().map(|one| one.token) };
+        if is_first && !is_all {
+            log::warn!(
+                "{MOST} tokens or more are held or planned for: they take turns, and their prices grow old"
+            );
+        }
         // While it does not answer, one call finds out whether it is back.
         let calls = if self.pace.is_open() { 1 } else { usize::MAX };
         let mut round = self.rota.round(wanted, calls, Instant::now());

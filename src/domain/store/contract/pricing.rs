@@ -49,17 +49,27 @@ pub async fn who_lost_the_lease_writes_nothing(it: Fixture) {
 }
 
 pub async fn prices_are_wanted_of_what_is_held_or_planned_for(it: Fixture) {
-    assert_eq!(it.store.wanted_prices().await, Ok(vec![]));
+    assert_eq!(it.store.wanted_prices(None, 9).await, Ok(vec![]));
     let portfolio = it.portfolio(&it.ana, "main").await;
     it.add(&it.ana, portfolio, vec![it.entry(Kind::Buy, "1", "1", 1)]).await.unwrap();
     it.planned(&it.bo).await;
-    let wanted = it.store.wanted_prices().await.unwrap();
+    let wanted = it.store.wanted_prices(None, 9).await.unwrap();
     assert_eq!(wanted.len(), 1);
     assert_eq!((wanted[0].token, wanted[0].provider_id, wanted[0].price), (it.btc, 1, None));
     observe(&it, &it.store, None, it.btc, "2.5").await;
-    assert_eq!(it.store.wanted_prices().await.unwrap()[0].price, Some(d("2.5")));
+    assert_eq!(it.store.wanted_prices(None, 9).await.unwrap()[0].price, Some(d("2.5")));
     let eth = it.entry(Kind::Buy, "1", "1", 1);
     let eth = crate::domain::portfolio::transaction::Entry { token_id: it.eth, ..eth };
     it.add(&it.ana, portfolio, vec![eth]).await.unwrap();
-    assert_eq!(it.store.wanted_prices().await.unwrap().len(), 2);
+    let mut ids = [it.btc, it.eth];
+    ids.sort_unstable();
+    let wanted = async |behind, most| -> Vec<TokenId> {
+        let wanted = it.store.wanted_prices(behind, most).await.unwrap();
+        wanted.into_iter().map(|one| one.token).collect()
+    };
+    assert_eq!(wanted(None, 9).await, ids);
+    assert_eq!(wanted(None, 1).await, ids[..1], "the others have their turn");
+    assert_eq!(wanted(Some(ids[0]), 1).await, ids[1..]);
+    assert_eq!(wanted(Some(ids[0]), 9).await, [ids[1], ids[0]]);
+    assert_eq!(wanted(Some(ids[1]), 9).await, ids);
 }

@@ -58,7 +58,7 @@ use crate::{
         },
     },
     supervisor,
-    work::{feed::FeedHandle, retention::Retention},
+    work::{feed::FeedHandle, keys::Forgetting, retention::Retention},
 };
 
 mod bridge;
@@ -164,6 +164,7 @@ impl Parts {
         for journal in [&durable, &memory] {
             Retention::start(journal, &thread.handle());
         }
+        Forgetting::start(&portfolios, &thread.handle());
         let id = NodeId::new();
         let bridge = bridge::start(&settings, id, &metrics)?;
         let rules = namespaces.clone();

@@ -9,6 +9,7 @@ use super::{
     Answer, Store,
     query::Query,
     session::{Fault, Session},
+    transact::{Purpose, Whose},
 };
 use crate::{
     domain::{moment::Moment, portfolio::Refusal},
@@ -50,7 +51,21 @@ struct Known {
     answer: String,
 }
 
+pub(super) const OVER: &str = "\
+delete from idempotency_keys where created_at <= (select max(created_at) from \
+(select created_at from idempotency_keys where created_at < $1 order by created_at limit $2) as oldest)";
+
 impl Store {
+    /// Forgets keys that don't count any more, the oldest first, so many or a few more; how many. Their people may never come
+    /// back.
+    pub async fn forget_keys(&self, now: Moment, most: usize) -> Result<usize, Refusal> {
+        let over = Query::new(OVER).bind(counting_from(now)).bind(most);
+        let forgotten = self.run(Purpose::Write, Whose::Anybody, move |session| {
+            Box::pin(async move { Ok(session.change(over).await?) })
+        });
+        forgotten.await.map(|stored| stored.value)
+    }
+
     /// The same as `write`; with a key that is known, the answer of then.
     pub(super) async fn write_once<T: Serialize + DeserializeOwned + Send + 'static>(
         &self,
@@ -74,8 +89,7 @@ async fn once<T: Serialize + DeserializeOwned>(
 ) -> Result<T, Fault> {
     // What is too old does not count any more, also if its owner never came back meanwhile.
     let over = "delete from idempotency_keys where owner = $1 and created_at < $2";
-    let before = Moment::from_micros(now.micros().saturating_sub(KNOWN));
-    session.change(Query::new(over).bind(&owner).bind(before)).await?;
+    session.change(Query::new(over).bind(&owner).bind(counting_from(now))).await?;
     let known = "select request, answer from idempotency_keys where owner = $1 and key = $2";
     let known = Query::new(known).bind(&owner).bind(&*key);
     if let Some(Known { request: before, answer }) = session.row(known).await? {
@@ -92,6 +106,11 @@ async fn once<T: Serialize + DeserializeOwned>(
     .rows([[(&owner).into(), key.into(), request.into(), answer.into(), now.into()]]);
     session.change(keep).await?;
     Ok(value)
+}
+
+/// Keys from before that don't count any more.
+fn counting_from(now: Moment) -> Moment {
+    Moment::from_micros(now.micros().saturating_sub(KNOWN))
 }
 
 fn unreadable(why: serde_json::Error) -> Fault {

@@ -1,9 +1,9 @@
 //! How the databases look things up: by index, however full the tables are.
 
 use super::{
-    ahead, alerts,
+    ahead, alerts, bounds,
     contract::Fixture,
-    dashboard, firing, folding, forecasts, holdings, portfolios,
+    dashboard, firing, folding, forecasts, holdings, keys, portfolios,
     query::{Query, Value},
     steps, strategies, tokens, transactions, watching,
 };
@@ -70,6 +70,11 @@ const ROWS: &[(&str, u32, &str)] = &[
         10_000,
         "'a' || n, 'u' || (n / 10), 's' || (n / 2), 'e' || n, 't' || (n % 100), 'target_reached', '1', '1', 1",
     ),
+    (
+        "idempotency_keys (owner, key, request, answer, created_at)",
+        10_000,
+        "'u' || (n / 10), 'k' || n, 'r', '{}', n",
+    ),
 ];
 
 fn fill(it: &Fixture) {
@@ -134,6 +139,11 @@ fn hot() -> Vec<Query> {
         several(tokens::BY_SYMBOLS, &["s1", "s2"]),
         Query::new(tokens::BY_NUMBERS).list([1i64, 1027]).and(")"),
         Query::new(tokens::PRICES_SINCE).bind(9_900i64),
+        Query::new(bounds::ENTERED).bind(user),
+        Query::new(bounds::HELD).bind("p1000").list(["t1", "t2"]).and(")"),
+        Query::new(bounds::STRATEGIES).bind(user),
+        Query::new(bounds::FORECASTS).bind(user),
+        Query::new(keys::OVER).bind(100i64).bind(50usize),
         Query::new("delete from portfolios where id = $1").bind("p1000"),
         Query::new("delete from strategies where id = $1").bind("s2500"),
     ]

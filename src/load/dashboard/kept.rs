@@ -25,11 +25,13 @@ const FORM: &[&str] = &[
     include_str!("../../../migrations/sqlite/2026-01-03-000000_portfolio/up.sql"),
     include_str!("../../../migrations/sqlite/2026-01-04-000000_prices/up.sql"),
     include_str!("../../../migrations/sqlite/2026-01-05-000000_computed/up.sql"),
+    include_str!("../../../migrations/sqlite/2026-01-06-000000_keys_by_age/up.sql"),
     include_str!("../../../migrations/postgres/2026-01-01-000000_journal/up.sql"),
     include_str!("../../../migrations/postgres/2026-01-02-000000_barred/up.sql"),
     include_str!("../../../migrations/postgres/2026-01-03-000000_portfolio/up.sql"),
     include_str!("../../../migrations/postgres/2026-01-04-000000_prices/up.sql"),
     include_str!("../../../migrations/postgres/2026-01-05-000000_computed/up.sql"),
+    include_str!("../../../migrations/postgres/2026-01-06-000000_keys_by_age/up.sql"),
 ];
 
 /// Little is left over of what the filling wrote.

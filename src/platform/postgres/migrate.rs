@@ -33,6 +33,10 @@ const STEPS: &[(&str, &str)] = &[
         "20260105000000",
         include_str!("../../../migrations/postgres/2026-01-05-000000_computed/up.sql"),
     ),
+    (
+        "20260106000000",
+        include_str!("../../../migrations/postgres/2026-01-06-000000_keys_by_age/up.sql"),
+    ),
 ];
 
 /// Taken while migrating; any number that others are unlikely to use.

@@ -62,7 +62,13 @@ pub async fn a_key_is_forgotten_after_a_day(it: Fixture) {
     create(key("old", "r"), 0).await.unwrap();
     create(key("new", "r"), DAY + 1).await.unwrap();
     assert_eq!(it.count("idempotency_keys"), 1);
+    assert_eq!(it.second.forget_keys(second(2 * DAY + 1), 9).await, Ok(0), "it is a day old");
     // Nor does one count that is there still.
     create(key("new", "another"), 2 * DAY + 2).await.unwrap();
     assert_eq!((it.count("idempotency_keys"), it.count("strategies")), (1, 3));
+    create(key("newest", "r"), 2 * DAY + 3).await.unwrap();
+    let never_back = second(4 * DAY);
+    assert_eq!(it.second.forget_keys(never_back, 1).await, Ok(1));
+    assert_eq!(it.second.forget_keys(never_back, 9).await, Ok(1));
+    assert_eq!(it.count("idempotency_keys"), 0);
 }

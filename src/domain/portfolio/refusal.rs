@@ -24,6 +24,8 @@ pub enum Refusal {
     KeyReused,
     /// The store does not answer; nothing was changed.
     Unavailable(String),
+    /// What is stored can't be read; nothing was changed.
+    Damaged(String),
     /// The store went while it committed: it may have been done.
     Unknown(String),
 }
@@ -43,6 +45,7 @@ impl Refusal {
             Self::OutOfRange { .. } => "out_of_range",
             Self::KeyReused => "idempotency_key_reused",
             Self::Unavailable(_) => "temporarily_unavailable",
+            Self::Damaged(_) => "data_damaged",
             Self::Unknown(_) => "outcome_unknown",
         }
     }
@@ -53,6 +56,7 @@ impl Refusal {
             Self::NotFound { .. } => 404,
             Self::NameTaken { .. } | Self::KeyReused => 409,
             Self::Invalid { .. } | Self::NotEnough { .. } | Self::OutOfRange { .. } => 422,
+            Self::Damaged(_) => 500,
             Self::Unavailable(_) | Self::Unknown(_) => 503,
         }
     }
@@ -98,6 +102,9 @@ impl fmt::Display for Refusal {
             Self::Unavailable(_) => {
                 f.write_str("the database does not answer at the moment and nothing was changed; try again")
             }
+            Self::Damaged(_) => f.write_str(
+                "what is stored here can't be read and nothing was changed; its operator finds in the log what it is",
+            ),
             Self::Unknown(_) => f.write_str(
                 "the database went away while it wrote: it may have been done; look, or repeat it with the same \
                  Idempotency-Key",

@@ -153,6 +153,33 @@ impl Reading {
         Ok(View::of(loaded.into_iter().map(|loaded| Entry::loaded(loaded, now)).collect()))
     }
 
+    /// The same without those parts that can't be read, if any can: [`View::lacks`] tells which.
+    pub async fn view_apart(
+        &self,
+        user: &UserId,
+        wanted: &[Which],
+        present: Present,
+    ) -> Result<View, Refusal> {
+        let whole = self.view(user, wanted, present).await;
+        let Err(Refusal::Damaged(_)) = whole else { return whole };
+        let (mut entries, mut damaged) = (Vec::new(), Vec::new());
+        for which in wanted {
+            match self.view(user, &[*which], present).await {
+                Ok(view) => entries.extend(view.entries),
+                Err(why @ Refusal::Damaged(_)) => damaged.push((*which, why)),
+                Err(why) => return Err(why),
+            }
+        }
+        let of = |entry: &Entry<Kept>| entry.version.generation;
+        // None, or they wrote meanwhile.
+        match entries.first().map(of) {
+            Some(one) if entries.iter().all(|entry| of(entry) == one) => {
+                Ok(View::of(entries).without(damaged))
+            }
+            _ => whole,
+        }
+    }
+
     /// The last that this node has seen of these parts, for while nobody can say what is right. Names how old it is.
     pub fn last(&self, user: &UserId, wanted: &[Which]) -> Option<View> {
         let names: Vec<&'static str> = wanted.iter().map(|which| which.name()).collect();

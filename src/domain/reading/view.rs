@@ -6,7 +6,7 @@ use super::{Kept, Which};
 use crate::{
     domain::{
         moment::Moment,
-        portfolio::{forecast::Forecast, holding::Holding, portfolios::Portfolio},
+        portfolio::{Refusal, forecast::Forecast, holding::Holding, portfolios::Portfolio},
         store::Listed,
     },
     platform::cache::{Entry, Millis},
@@ -19,7 +19,8 @@ pub struct View {
     pub generation: i64,
     /// Of the summaries of forecasts; 0 if these were not asked for.
     pub computed: i64,
-    entries: Vec<Entry<Kept>>,
+    pub(super) entries: Vec<Entry<Kept>>,
+    damaged: Vec<(Which, Refusal)>,
 }
 
 impl View {
@@ -27,7 +28,18 @@ impl View {
     pub(super) fn of(entries: Vec<Entry<Kept>>) -> Self {
         let generation = entries.iter().map(|entry| entry.version.generation).max();
         let computed = entries.iter().map(|entry| entry.version.computed).max();
-        Self { generation: generation.unwrap_or(0), computed: computed.unwrap_or(0), entries }
+        let (generation, computed) = (generation.unwrap_or(0), computed.unwrap_or(0));
+        Self { generation, computed, entries, damaged: Vec::new() }
+    }
+
+    /// The same without parts that can't be read.
+    pub(super) fn without(self, damaged: Vec<(Which, Refusal)>) -> Self {
+        Self { damaged, ..self }
+    }
+
+    /// Why one of these parts, which was asked for, can't be read.
+    pub fn lacks(&self, parts: &[Which]) -> Option<&Refusal> {
+        self.damaged.iter().find(|(part, _)| parts.contains(part)).map(|(_, why)| why)
     }
 
     fn entry(&self, which: Which) -> Option<&Entry<Kept>> {

@@ -44,7 +44,11 @@ impl From<Refusal> for Fault {
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
-        Self::Broken(error)
+        match error {
+            // It answered, and will say the same again.
+            Error::DeserializationError(why) => Self::Refused(Refusal::Damaged(why.to_string())),
+            other => Self::Broken(other),
+        }
     }
 }
 

@@ -230,17 +230,25 @@ impl Sources {
                     present
                 }
             };
-            self.reading.view(&watched.user, &wanted, present).await
+            self.reading.view_apart(&watched.user, &wanted, present).await
         };
         let view = match read.await {
             Ok(view) => view,
             // It stays due.
-            Err(why) => return log::debug!("what a dashboard shows can't be read: {why}"),
+            Err(why) => {
+                watched.fell(kinds, Instant::now());
+                return log::debug!("what a dashboard shows can't be read: {why}");
+            }
         };
         fail_point_async!("screens.read");
         // Reading took its time: the next message is counted from this one.
         let (at, now) = (Moment::now(), Instant::now());
         for kind in kinds {
+            if let Some(why) = view.lacks(kind.needs()) {
+                log::debug!("a part of a dashboard can't be read: {why}");
+                watched.fell(&[*kind], now);
+                continue;
+            }
             match part(*kind, &view, board, at) {
                 Ok((part, print)) => {
                     if *kind == Kind::Holdings {

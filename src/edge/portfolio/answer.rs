@@ -50,6 +50,8 @@ pub(super) struct Subject {
     pub parts: &'static [Which],
     /// Whether prices are applied.
     pub priced: bool,
+    /// Whether each part stands without the others.
+    pub apart: bool,
 }
 
 /// All that a page is written from.
@@ -148,7 +150,10 @@ pub(super) async fn page(
                 return Ok(Some(kept(send(desk, person, request, &page), &page)));
             }
             desk.metrics.cache_misses_total.of("page").inc();
-            let view = desk.reading.view(user, of.parts, present).await;
+            let view = match of.apart {
+                true => desk.reading.view_apart(user, of.parts, present).await,
+                false => desk.reading.view(user, of.parts, present).await,
+            };
             // Of many who waited for the same one was the first.
             if let Some(page) = written() {
                 return Ok(Some(kept(send(desk, person, request, &page), &page)));
@@ -175,7 +180,8 @@ pub(super) async fn page(
     let Some(bytes) = write(&sheet)? else { return Ok(None) };
     let page = of.finished(&sheet, bytes);
     let answer = send(desk, person, request, &page);
-    if outage.is_some() || page.until <= millis(now) {
+    let is_whole = outage.is_none() && view.lacks(of.parts).is_none();
+    if !is_whole || page.until <= millis(now) {
         return Ok(Some(answer));
     }
     desk.keep(user, address, page.clone());

@@ -24,7 +24,7 @@ use crate::domain::{
         portfolios::Portfolio,
         token::Prices,
     },
-    reading::Which,
+    reading::{View, Which},
 };
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
@@ -56,6 +56,7 @@ struct Answer<'a> {
 const OF: Subject = Subject {
     parts: &[Which::Portfolios, Which::Holdings, Which::Strategies, Which::Forecasts],
     priced: true,
+    apart: true,
 };
 
 /// All that a dashboard shows, of one generation.
@@ -77,12 +78,20 @@ pub(super) async fn dashboard(
 }
 
 fn write(Sheet { view, board, now, outage }: &Sheet<'_>) -> Result<Vec<u8>, Problem> {
-    let holdings = of_default(view.portfolios(), view.holdings(), &board.prices, *now);
-    let portfolios = every(view.portfolios(), view.holdings(), &board.prices);
-    let strategies: Vec<_> = view.strategies().iter().map(strategies::Entry::from).collect();
-    let mut problems = BTreeMap::new();
-    problems.extend(portfolios.as_ref().err().map(|problem| ("portfolios", problem.written())));
-    problems.extend(holdings.as_ref().err().map(|problem| ("holdings", problem.written())));
+    let held = || readable(view, &[Which::Portfolios, Which::Holdings]);
+    let holdings =
+        held().and_then(|()| of_default(view.portfolios(), view.holdings(), &board.prices, *now));
+    let portfolios = held().and_then(|()| every(view.portfolios(), view.holdings(), &board.prices));
+    let strategies = readable(view, &[Which::Strategies])
+        .map(|()| view.strategies().iter().map(strategies::Entry::from).collect::<Vec<_>>());
+    let forecasts = readable(view, &[Which::Forecasts]).map(|()| view.forecasts());
+    let failed = [
+        ("portfolios", portfolios.as_ref().err()),
+        ("holdings", holdings.as_ref().err()),
+        ("strategies", strategies.as_ref().err()),
+        ("forecasts", forecasts.as_ref().err()),
+    ];
+    let problems = failed.into_iter().filter_map(|(part, why)| Some((part, why?.written())));
     let as_of = |which| view.as_of(which);
     answer::json(&Answer {
         generation: view.generation,
@@ -90,11 +99,23 @@ fn write(Sheet { view, board, now, outage }: &Sheet<'_>) -> Result<Vec<u8>, Prob
         portfolios: (portfolios.as_ref().ok())
             .map(|items| Part { items, as_of: as_of(Which::Portfolios) }),
         holdings: holdings.as_ref().ok().map(|items| Part { items, as_of: as_of(Which::Holdings) }),
-        strategies: Some(Part { items: &strategies, as_of: as_of(Which::Strategies) }),
-        forecasts: Some(Part { items: view.forecasts(), as_of: as_of(Which::Forecasts) }),
-        problems,
+        strategies: (strategies.as_ref().ok())
+            .map(|items| Part { items, as_of: as_of(Which::Strategies) }),
+        forecasts: forecasts
+            .as_ref()
+            .ok()
+            .map(|items| Part { items, as_of: as_of(Which::Forecasts) }),
+        problems: problems.collect(),
         outage: *outage,
     })
+}
+
+/// Refuses what can't be shown without a part that can't be read.
+fn readable(view: &View, parts: &[Which]) -> Result<(), Problem> {
+    match view.lacks(parts) {
+        Some(why) => Err(why.clone().into()),
+        None => Ok(()),
+    }
 }
 
 /// Portfolios and their sums.

@@ -73,7 +73,7 @@ async fn shown(person: &Person, id: ForecastId, desk: &Desk) -> Result<Shown, Pr
     Ok(shown)
 }
 
-const OF: Subject = Subject { parts: &[Which::Forecasts], priced: false };
+const OF: Subject = Subject { parts: &[Which::Forecasts], priced: false, apart: false };
 
 /// Your forecasts and what was computed of them last.
 #[utoipa::path(

@@ -48,7 +48,8 @@ impl Stands {
     }
 }
 
-const OF: Subject = Subject { parts: &[Which::Portfolios, Which::Holdings], priced: true };
+const OF: Subject =
+    Subject { parts: &[Which::Portfolios, Which::Holdings], priced: true, apart: false };
 
 /// What a portfolio holds, the most valuable first.
 #[utoipa::path(

@@ -61,7 +61,8 @@ pub(super) fn shown<'a>(
     Ok(Shown { portfolio, totals })
 }
 
-const OF: Subject = Subject { parts: &[Which::Portfolios, Which::Holdings], priced: true };
+const OF: Subject =
+    Subject { parts: &[Which::Portfolios, Which::Holdings], priced: true, apart: false };
 
 /// Your portfolios and their sums.
 #[utoipa::path(

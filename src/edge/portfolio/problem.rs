@@ -76,6 +76,9 @@ impl From<Refusal> for Problem {
         if let Refusal::Unavailable(why) | Refusal::Unknown(why) = &refusal {
             log::warn!("the store refused ({}): {why}", refusal.code());
         }
+        if let Refusal::Damaged(what) = &refusal {
+            log::error!("a row of somebody's can't be read: {what}");
+        }
         let status = StatusCode::from_u16(refusal.status());
         Self {
             status: status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),

@@ -73,7 +73,7 @@ impl From<&Listed> for Entry {
     }
 }
 
-const OF: Subject = Subject { parts: &[Which::Strategies], priced: false };
+const OF: Subject = Subject { parts: &[Which::Strategies], priced: false, apart: false };
 
 /// Your strategies without their steps.
 #[utoipa::path(

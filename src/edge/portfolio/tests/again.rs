@@ -11,7 +11,7 @@ impl Scene {
         Self::request(Method::POST, path).insert_header(("idempotency-key", path)).set_json(body)
     }
 
-    fn plan(&self, target: &str) -> Value {
+    pub(super) fn plan(&self, target: &str) -> Value {
         let step = json!({ "target_kind": "price", "target_value": target, "sell_percent": "50" });
         json!({ "token_id": self.btc, "name": "exit", "base_quantity": "5", "reference_price": "1200", "steps": [step] })
     }

@@ -19,7 +19,7 @@ does it, and so that nodes of the version before go on beside it.")]
 pub(super) struct Args {}
 
 pub(super) fn run(_args: &Args, settings: &settings::Args) -> Result<(), Failure> {
-    let settings = settings.load([])?.settings;
+    let settings = settings.load_for_database()?.settings;
     match settings.postgres.options() {
         Some(options) => database(options.map_err(|why| Failure::Failed(why.to_string()))?)?,
         None => file(&settings)?,

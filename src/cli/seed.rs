@@ -49,7 +49,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, settings: &settings::Args) -> Result<(), Failure> {
-    let loaded = settings.load([])?.settings;
+    let loaded = settings.load_for_database()?.settings;
     let Opened { store, _held } = open(&loaded)?;
     let Args { people, seed, veteran } = *args;
     let filling = Filling { store: Arc::new(store), seed, people, veteran };

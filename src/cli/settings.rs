@@ -35,10 +35,24 @@ impl Args {
 
     /// The settings with all layers, `flags` of the verb on top.
     pub fn load(&self, flags: impl IntoIterator<Item = Flag>) -> Result<Loaded, Failure> {
+        self.laid(flags, false)
+    }
+
+    /// The same for a verb that opens the database and lets nobody in: it asks for no secret that only nodes need.
+    pub fn load_for_database(&self) -> Result<Loaded, Failure> {
+        self.laid([], true)
+    }
+
+    fn laid(
+        &self,
+        flags: impl IntoIterator<Item = Flag>,
+        lets_nobody_in: bool,
+    ) -> Result<Loaded, Failure> {
         // What is no Unicode is no setting of ours: names and values are checked text.
         let environment = std::env::vars_os()
             .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)));
         let mut sources = Sources::new(self.config.clone(), environment);
+        sources.lets_nobody_in = lets_nobody_in;
         let data_dir = self.data_dir.clone();
         sources.flags.extend(data_dir.map(|text| Flag {
             flag: "--data-dir",

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::Command};
 
-use fanfare::domain::decimal::Decimal;
+use fanfare::{domain::decimal::Decimal, platform::scratch::Postgres};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Node, request, run, sign};
@@ -55,6 +55,32 @@ fn a_seeded_person_sees_a_dashboard_whose_sums_are_right() {
     let (code, out, err) = run(node.command(&["seed", "--people", "4"]));
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("person-1 to person-4: 1 new, 3 were there."), "{out}");
+}
+
+#[test]
+fn a_database_is_filled_without_the_secrets_of_a_node() {
+    let server = Postgres::start(&[]).expect("a PostgreSQL server");
+    let url = server.url("postgres");
+    let mut node = Node::prepared(&[("POSTGRES__URL", &url)]);
+    let bare = |node: &Node, arguments: &[&str], more: &[(&str, &str)]| {
+        let mut command = node.command(arguments);
+        command.envs(more.iter().copied());
+        for secret in ["FANFARE_CLIENT__TOKEN__HMAC_SECRET_KEY", "FANFARE_HTTP_API__KEY"] {
+            command.env_remove(secret);
+        }
+        run(command)
+    };
+    let (code, out, err) = bare(&node, &["migrate"], &[]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let (code, out, err) = bare(&node, &["seed", "--people", "2"], &[]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("holds person-1 to person-2: 2 new."), "{out}");
+    let (code, _, err) = bare(&node, &["seed"], &[("FANFARE_CLIENT__PING_INTERVAL", "often")]);
+    assert_eq!(code, Some(78), "what is wrong is wrong: {err}");
+    let (code, _, err) = bare(&node, &["serve"], &[]);
+    assert_eq!(code, Some(78), "who is let in is asked for a token: {err}");
+    node.launch();
+    assert_eq!(dashboard(&node, "person-2").json()["problems"], json!({}));
 }
 
 /// A folder that goes with it.

@@ -23,6 +23,8 @@ pub struct Sources {
     pub environment: Vec<(String, String)>,
     /// What the command line says.
     pub flags: Vec<Flag>,
+    /// Whether nobody is let in with them, so that no secret is needed for it.
+    pub lets_nobody_in: bool,
 }
 
 /// A flag of the command line that stands for a setting.
@@ -61,7 +63,7 @@ impl Sources {
         environment.sort();
         let named = environment.iter().find(|(name, value)| name == CONFIG && !value.is_empty());
         let file = file.or_else(|| named.map(|(_, path)| path.into()));
-        Self { file, environment, flags: Vec::new() }
+        Self { file, environment, ..Self::default() }
     }
 }
 
@@ -80,7 +82,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, BadSettings> {
         laying.text(key, text, &Origin::Flag(flag));
     }
     if laying.problems.is_empty() {
-        laying.check();
+        laying.check(sources.lets_nobody_in);
     }
     match laying {
         Laying { settings, origins, problems } if problems.is_empty() => {
@@ -136,9 +138,14 @@ impl Laying {
         lay(&mut self.settings, &mut over);
     }
 
-    fn check(&mut self) {
+    fn check(&mut self, lets_nobody_in: bool) {
         let mut wrong = Vec::new();
         check(&mut self.settings, "", &mut wrong);
+        if !lets_nobody_in {
+            let mut lacking = Wrong::default();
+            self.settings.check_secrets(&mut lacking);
+            wrong.extend(lacking.0);
+        }
         let values = values(&self.settings);
         for (key, expected) in wrong {
             let got = values.get(&key).cloned().unwrap_or_default();

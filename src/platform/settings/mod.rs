@@ -137,6 +137,29 @@ impl Settings {
         token.into_iter().chain(api.then_some(API_KEY)).collect()
     }
 
+    /// Finds secrets that may not be generated ones, and are.
+    fn check_secrets(&self, wrong: &mut Wrong) {
+        let lacking = self.generated_needed();
+        wrong.unless(
+            self.http_server.address.to_canonical().is_loopback() || lacking.is_empty(),
+            "http_server.address",
+            format!(
+                "a loopback address, or beside it {}: generated ones are for development",
+                lacking.join(" and ")
+            ),
+        );
+        wrong.unless(
+            self.postgres.url.is_empty() || lacking.is_empty(),
+            "postgres.url",
+            format!("nothing, or beside it {}: each node generates others", lacking.join(" and ")),
+        );
+        wrong.unless(
+            self.redis.url.is_empty() || lacking.is_empty(),
+            "redis.url",
+            format!("nothing, or beside it {}: each node generates others", lacking.join(" and ")),
+        );
+    }
+
     /// The keys that subscription tokens are verified with.
     pub fn subscription_token_keys(&self) -> &Token {
         let own = &self.client.subscription_token;
@@ -152,25 +175,6 @@ fn check_together(settings: &Settings, wrong: &mut Wrong) {
         !operator.enabled || operator.port == 0 || operator.port != public.port,
         "operator.port",
         "another port than http_server.port",
-    );
-    let lacking = settings.generated_needed();
-    wrong.unless(
-        public.address.to_canonical().is_loopback() || lacking.is_empty(),
-        "http_server.address",
-        format!(
-            "a loopback address, or beside it {}: generated ones are for development",
-            lacking.join(" and ")
-        ),
-    );
-    wrong.unless(
-        settings.postgres.url.is_empty() || lacking.is_empty(),
-        "postgres.url",
-        format!("nothing, or beside it {}: each node generates others", lacking.join(" and ")),
-    );
-    wrong.unless(
-        settings.redis.url.is_empty() || lacking.is_empty(),
-        "redis.url",
-        format!("nothing, or beside it {}: each node generates others", lacking.join(" and ")),
     );
     wrong.unless(
         settings.database.replica_url.is_empty() || !settings.postgres.url.is_empty(),

@@ -286,6 +286,27 @@ fn a_file_that_is_not_there_or_no_toml_is_told_by_name_and_line() {
 }
 
 #[test]
+fn who_lets_nobody_in_needs_no_secret_and_nothing_else_is_forgiven() {
+    let sources = |given: &[(&str, &str)]| {
+        let given = given.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        Sources { lets_nobody_in: true, ..Sources::new(None, given) }
+    };
+    let url = ("FANFARE_POSTGRES__URL", "postgres://127.0.0.1/x");
+    let address = ("FANFARE_HTTP_SERVER__ADDRESS", "0.0.0.0");
+    load(&sources(&[url, address])).unwrap();
+    for (wrong, said) in [
+        (("FANFARE_HTTP_SERVER__PORT", "8001"), "operator.port: expected another port than "),
+        (("FANFARE_DATABASE__REPLICA_URL", "x"), "database.replica_url: expected "),
+        (("FANFARE_CLIENT__PING_INTERVAL", "often"), "client.ping_interval: expected "),
+        (("FANFARE_POSTGRES__URI", "x"), "FANFARE_POSTGRES__URI: there is no setting"),
+    ] {
+        let message = load(&sources(&[url, wrong])).unwrap_err().to_string();
+        assert!(message.starts_with(said) && !message.contains("secret"), "{message}");
+    }
+    assert!(complaint(&[url]).starts_with("postgres.url: expected nothing, or beside it "));
+}
+
+#[test]
 fn beyond_loopback_it_takes_secrets_of_your_own() {
     let token = ("FANFARE_CLIENT__TOKEN__HMAC_SECRET_KEY", "x");
     let api = ("FANFARE_HTTP_API__KEY", "y");

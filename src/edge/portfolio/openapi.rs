@@ -6,7 +6,9 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{alerts, dashboard, forecasts, holdings, portfolios, strategies, tokens, transactions};
+use super::{
+    alerts, calls, dashboard, forecasts, holdings, portfolios, strategies, tokens, transactions,
+};
 
 /// How long anybody may keep the document: it changes with the version of the node only.
 const KEPT: &str = "public, max-age=300";
@@ -62,8 +64,8 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
                 .body(document)
         }
     };
-    app.service(web::resource("/openapi.json").route(web::get().to(answer)))
-        .service(web::resource("/docs").route(web::get().to(page)));
+    app.service(calls::resource("/openapi.json", "GET, HEAD").route(calls::get().to(answer)))
+        .service(calls::resource("/docs", "GET, HEAD").route(calls::get().to(page)));
 }
 
 async fn page() -> HttpResponse {

@@ -7,7 +7,12 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use sha2::{Digest, Sha256};
 
-use super::{Desk, answer, person::Person, problem::Problem};
+use super::{
+    Desk, answer,
+    calls::{get, resource},
+    person::Person,
+    problem::Problem,
+};
 use crate::{domain::store::Present, ids::UserId};
 
 /// Who asks: a digest, since ids are not for the logs and folders of proxies.
@@ -17,7 +22,7 @@ const WHO: &str = "x-fanfare-person";
 const STATE: &str = "x-fanfare-state";
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
-    app.service(web::resource("/v1/present").route(web::get().to(present)));
+    app.service(resource("/v1/present", "GET, HEAD").route(get().to(present)));
 }
 
 async fn present(desk: web::Data<Desk>, person: Person) -> Result<HttpResponse, Problem> {

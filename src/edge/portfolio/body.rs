@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_core::future::LocalBoxFuture;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
+use serde_path_to_error::{Path, Segment, Track};
 
 use super::{Desk, problem::Problem};
 use crate::domain::{
@@ -69,12 +70,12 @@ async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Body, Prob
 
 /// Reads an object; what is wrong is said with its place.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    read_json::<Object<T>>(bytes).map(|object| object.0)
+    read_json::<Object<T>>(bytes, "").map(|object| object.0)
 }
 
-/// Reads a list of objects.
-pub(super) fn list<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, Problem> {
-    let list = read_json::<Vec<Object<T>>>(bytes)?;
+/// Reads a list of objects; `name` is what places in it begin with.
+pub(super) fn list<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Result<Vec<T>, Problem> {
+    let list = read_json::<Vec<Object<T>>>(bytes, name)?;
     Ok(list.into_iter().map(|object| object.0).collect())
 }
 
@@ -94,22 +95,56 @@ pub(super) fn change<T: DeserializeOwned>(bytes: &[u8], clears: &[&str]) -> Resu
     }
 }
 
-fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|wrong| {
-        let said: String = wrong.to_string().chars().take(SAID).collect();
+fn read_json<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let mut track = Track::new();
+    let read = T::deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
+    let read = read.and_then(|read| json.end().map(|()| read));
+    read.map_err(|wrong| {
+        let field = |said: &str| {
+            let detail = format!("{}: {said}", place(name, &track.path()));
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail)
+        };
         match wrong.classify() {
-            Category::Data => Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "invalid_field",
-                format!("the body: {said}"),
-            ),
-            _ => Problem::new(
-                StatusCode::BAD_REQUEST,
-                "invalid_body",
-                format!("expected JSON: {said}"),
-            ),
+            Category::Data => field(&said(&wrong)),
+            // serde_json takes it for no JSON if something else than a text stands in the place of a word.
+            _ if said(&wrong) == "expected value"
+                && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() =>
+            {
+                field("expected a text, one of the words that /openapi.json has for it")
+            }
+            _ => {
+                let detail = format!("expected JSON: {}", cut(&wrong.to_string()));
+                Problem::new(StatusCode::BAD_REQUEST, "invalid_body", detail)
+            }
         }
     })
+}
+
+/// Where in a body something is, as in `transactions[3].quantity`.
+fn place(name: &str, path: &Path) -> String {
+    let mut place = name.to_owned();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => place += &format!("[{index}]"),
+            Segment::Map { key } if place.is_empty() => place += key,
+            Segment::Map { key } => place += &format!(".{key}"),
+            // Which word it was is said behind the place.
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    if path.iter().next().is_none() { "the body".into() } else { cut(&place) }
+}
+
+/// What is wrong, without line and column: who wrote fields knows their places and not these.
+fn said(wrong: &serde_json::Error) -> String {
+    let said = wrong.to_string();
+    let at = format!(" at line {} column {}", wrong.line(), wrong.column());
+    cut(said.strip_suffix(&at).unwrap_or(&said))
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(SAID).collect()
 }
 
 /// The id in a path. What is none names nothing.

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 mod answered;
 mod document;
+mod places;
 
 use super::*;
 use crate::{
@@ -233,51 +234,6 @@ async fn another_person_finds_nothing() {
         assert_eq!((status.as_u16(), &problem["code"]), (404, &json!("not_found")), "{path}");
     }
     assert_eq!(it.get(&path).await["holdings_count"], 1);
-}
-
-#[actix_web::test]
-async fn bad_input_is_named_and_changes_nothing() {
-    let it = Scene::new().await;
-    let path = it.portfolio("mine").await;
-    let transactions = format!("{path}/transactions");
-    let with = |field: &str, value: Value| {
-        let mut body = it.bought("1", "1");
-        body[field] = value;
-        body
-    };
-    for (body, said) in [
-        (with("quantity", json!("-1")), "quantity: expected more than 0"),
-        (with("quantity", json!("NaN")), "expected a decimal like 12.5"),
-        (with("quantity", json!("1e3")), "without an exponent"),
-        (with("quantity", json!("")), "expected a decimal like 12.5"),
-        (with("quantity", json!("1".repeat(40))), "at most 38 digits"),
-        (with("quantity", json!(1.5)), "a decimal in a JSON string"),
-        (with("colour", json!("red")), "colour"),
-        (with("kind", json!("gift")), "gift"),
-        (with("occurred_at", json!("yesterday")), "expected a time like"),
-        (with("kind", json!("sell")), "expected at most 0"),
-        (with("token_id", json!(TokenId::new())), "token_id: expected the id of a token"),
-        (json!(vec![it.bought("1", "1"); 1_001]), "expected 1 to 1000"),
-        (json!([]), "expected 1 to 1000"),
-    ] {
-        let (status, problem) = it.ask(Method::POST, &transactions, body).await;
-        assert_eq!(status, 422, "{problem}");
-        assert!(problem["detail"].as_str().unwrap().contains(said), "{said}: {problem}");
-    }
-    let large = Scene::request(Method::POST, &transactions).set_payload(vec![b' '; 1_000_001]);
-    assert_eq!(it.send(large).await.0, 413);
-    let broken = Scene::request(Method::POST, &transactions).set_payload("{");
-    assert_eq!(it.send(broken).await.1["code"], "invalid_body");
-    for query in ["cursor=forged", "limit=0", "limit=1000", "limit=x", "colour=red"] {
-        let (status, problem) =
-            it.ask(Method::GET, &format!("{transactions}?{query}"), Value::Null).await;
-        assert_eq!(
-            (status, &problem["code"]),
-            (422, &json!("invalid_field")),
-            "{query}: {problem}"
-        );
-    }
-    assert_eq!(it.get(&transactions).await["items"], json!([]));
 }
 
 #[actix_web::test]

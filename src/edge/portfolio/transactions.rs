@@ -110,7 +110,8 @@ pub(super) async fn add(
 ) -> Result<HttpResponse, Problem> {
     let portfolio: PortfolioId = id(&path, "portfolio")?;
     let several = body.bytes.trim_ascii_start().starts_with(b"[");
-    let entries: Vec<Entry> = if several { list(&body.bytes)? } else { vec![json(&body.bytes)?] };
+    let entries: Vec<Entry> =
+        if several { list(&body.bytes, LIST)? } else { vec![json(&body.bytes)?] };
     // As they are stored, which is what is answered.
     let entries = checked(entries)?;
     let added =

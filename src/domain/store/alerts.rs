@@ -4,7 +4,7 @@ use diesel::{
     QueryableByName,
     sql_types::{BigInt, Bool, Nullable, Text},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     Answer, Page, Store,
@@ -80,8 +80,15 @@ where owner = $1 and id < $2 order by id desc limit $3";
 pub struct Arm {
     pub step_id: StepId,
     /// More than 0, less than 100; `null`: it is not announced before.
+    #[serde(deserialize_with = "or_null")]
+    #[schema(required)]
     pub before_percent: Option<Decimal>,
     pub reached: bool,
+}
+
+/// Takes `null`, and no silence: serde takes a field that is missing for none, unless it is read by a function.
+fn or_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Decimal>, D::Error> {
+    Option::deserialize(from)
 }
 
 impl Store {

@@ -128,6 +128,12 @@ async fn a_place_may_be_deep_and_is_told_shortly() {
             "steps[0].before_percent: expected a decimal",
         ),
         (
+            Method::PUT,
+            &format!("{one}/alerts"),
+            arms(json!({ "step_id": of, "reached": true })),
+            "steps[0]: missing field `before_percent`",
+        ),
+        (
             Method::POST,
             "/v1/forecasts",
             forecast(json!({ &btc: "1" })),
@@ -146,6 +152,8 @@ async fn a_place_may_be_deep_and_is_told_shortly() {
         assert!(status == 422 && detail.starts_with(told), "{told}: {status} {problem}");
         assert!(detail.len() < 700, "{}", detail.len());
     }
+    let armed = it.get(&format!("{one}/alerts")).await;
+    assert_eq!(armed["steps"][0]["before_percent"], "2", "who says nothing disarms nothing");
 }
 
 #[actix_web::test]

@@ -21,7 +21,7 @@ macro_rules! id {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, utoipa::ToSchema)]
-        #[schema(value_type = String, example = "019b0000-0000-7000-8000-000000000000")]
+        #[schema(value_type = String, format = "uuid", example = "019b0000-0000-7000-8000-000000000000")]
         pub struct $name(Uuid);
 
         impl $name {

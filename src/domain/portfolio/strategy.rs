@@ -196,6 +196,7 @@ pub struct NewStrategy {
     #[serde(default)]
     pub notes: Option<String>,
     /// 1 to 6; their prices rise, their parts are at most 100 % together.
+    #[schema(value_type = Vec<StepWords>)]
     pub steps: Vec<NewStep>,
 }
 
@@ -204,23 +205,27 @@ fn draft() -> Status {
 }
 
 /// A step as it is asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(from = "Object<StepWords>")]
 pub struct NewStep {
-    /// A step that is there already keeps its alerts and, unless told, its state.
     pub id: Option<StepId>,
     #[serde(flatten)]
     pub target: Target,
     pub state: Option<StepState>,
 }
 
-/// A step as it is written: flattened fields can't refuse unknown ones.
-#[derive(Deserialize)]
+// Flattened fields can't refuse unknown ones.
+/// A step as it is asked for.
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewStep)]
 struct StepWords {
+    /// A step that is there already keeps its alerts and, unless told, its state.
     id: Option<StepId>,
     target_kind: TargetKind,
+    /// More than 0: USD, or percent above the reference.
     target_value: Decimal,
+    /// Of the base quantity, never of what remains; more than 0, at most 100.
     sell_percent: Decimal,
     state: Option<StepState>,
 }
@@ -237,15 +242,20 @@ impl From<Object<StepWords>> for NewStep {
 #[serde(deny_unknown_fields)]
 #[schema(as = StrategyChange)]
 pub struct Change {
+    #[schema(nullable = false)]
     pub name: Option<String>,
+    #[schema(nullable = false)]
     pub base_quantity: Option<Decimal>,
+    #[schema(nullable = false)]
     pub reference_price: Option<Decimal>,
+    #[schema(nullable = false)]
     pub status: Option<Status>,
     /// `null` takes them away.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     pub notes: Option<Option<String>>,
     /// All of them, in the place of those before.
+    #[schema(value_type = Option<Vec<StepWords>>, nullable = false)]
     pub steps: Option<Vec<NewStep>>,
 }
 

@@ -81,10 +81,15 @@ pub struct Entry {
 #[serde(deny_unknown_fields)]
 #[schema(as = TransactionChange)]
 pub struct Change {
+    #[schema(nullable = false)]
     pub token_id: Option<TokenId>,
+    #[schema(nullable = false)]
     pub kind: Option<Kind>,
+    #[schema(nullable = false)]
     pub quantity: Option<Decimal>,
+    #[schema(nullable = false)]
     pub amount: Option<Decimal>,
+    #[schema(nullable = false)]
     pub occurred_at: Option<Moment>,
     /// `null` takes them away.
     #[serde(default, deserialize_with = "given")]

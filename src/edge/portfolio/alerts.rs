@@ -7,8 +7,9 @@ use super::{
     Desk, answer,
     body::{Body, id, json},
     calls::{Nothing, get, resource},
+    openapi::{Had, Refused, Unchanged},
     person::Person,
-    problem::{Problem, Written},
+    problem::Problem,
     turning::{Turn, Turned, one_more, turned},
 };
 use crate::domain::{
@@ -51,8 +52,11 @@ struct Arms {
     path = "/v1/strategies/{id}/alerts",
     operation_id = "alerts_armed",
     tag = "alerts",
-    params(("id" = StrategyId, Path)),
-    responses((status = 200, body = Steps), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    params(("id" = StrategyId, Path), Had),
+    responses(
+        (status = 200, description = "Its steps, each with what is armed.", body = Steps, headers(("ETag" = String))),
+        Unchanged, Refused,
+    )
 )]
 pub(super) async fn armed(
     desk: web::Data<Desk>,
@@ -73,7 +77,10 @@ pub(super) async fn armed(
     tag = "alerts",
     params(("id" = StrategyId, Path)),
     request_body = Arms,
-    responses((status = 200, body = Steps), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 200, description = "Its steps, each with what is armed now.", body = Steps),
+        Refused,
+    )
 )]
 pub(super) async fn arm(
     desk: web::Data<Desk>,
@@ -94,8 +101,11 @@ pub(super) async fn arm(
     path = "/v1/alerts",
     operation_id = "alerts_fired",
     tag = "alerts",
-    params(Turn),
-    responses((status = 200, body = Turned<Alert>), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    params(Turn, Had),
+    responses(
+        (status = 200, description = "A page of them, the latest first.", body = Turned<Alert>, headers(("ETag" = String))),
+        Unchanged, Refused,
+    )
 )]
 pub(super) async fn fired(
     desk: web::Data<Desk>,

@@ -10,6 +10,7 @@ use super::{
     Desk,
     answer::{self, Outage, Sheet, Subject},
     calls::{Nothing, get, resource},
+    openapi::{Had, Refused, Unchanged},
     person::Person,
     portfolios,
     problem::{Problem, Written},
@@ -65,7 +66,11 @@ const OF: Subject = Subject {
     path = "/v1/dashboard",
     operation_id = "dashboard",
     tag = "dashboard",
-    responses((status = 200, body = Answer), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    params(Had),
+    responses(
+        (status = 200, description = "All of it, of one generation and one price version.", body = Answer, headers(("ETag" = String))),
+        Unchanged, Refused,
+    )
 )]
 pub(super) async fn dashboard(
     desk: web::Data<Desk>,

@@ -9,8 +9,9 @@ use super::{
     answer::{self, Sheet, Subject},
     body::{Body, id, json},
     calls::{Nothing, get, resource},
+    openapi::{Again, Had, Refused, Unchanged},
     person::Person,
-    problem::{Problem, Written},
+    problem::Problem,
     turning::{Turn, Turned, among, one_more, turned},
 };
 use crate::domain::{
@@ -81,8 +82,11 @@ const OF: Subject = Subject { parts: &[Which::Forecasts], priced: false, apart: 
     path = "/v1/forecasts",
     operation_id = "forecasts_all",
     tag = "forecasts",
-    params(Turn),
-    responses((status = 200, body = Turned<Forecast>), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    params(Turn, Had),
+    responses(
+        (status = 200, description = "A page of them, the oldest first.", body = Turned<Forecast>, headers(("ETag" = String))),
+        Unchanged, Refused,
+    )
 )]
 pub(super) async fn all(
     desk: web::Data<Desk>,
@@ -112,8 +116,12 @@ pub(super) async fn all(
     path = "/v1/forecasts",
     operation_id = "forecasts_create",
     tag = "forecasts",
+    params(Again),
     request_body = NewForecast,
-    responses((status = 201, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 201, description = "It is there, computed at the last known prices.", body = Shown, headers(("Location" = String))),
+        Refused,
+    )
 )]
 pub(super) async fn create(
     desk: web::Data<Desk>,
@@ -139,7 +147,10 @@ pub(super) async fn create(
     operation_id = "forecasts_one",
     tag = "forecasts",
     params(("id" = ForecastId, Path)),
-    responses((status = 200, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 200, description = "The forecast, a line for each holding.", body = Shown),
+        Refused,
+    )
 )]
 pub(super) async fn one(
     desk: web::Data<Desk>,
@@ -158,7 +169,10 @@ pub(super) async fn one(
     tag = "forecasts",
     params(("id" = ForecastId, Path)),
     request_body = NewForecast,
-    responses((status = 200, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 200, description = "As it is now, computed at the last known prices.", body = Shown),
+        Refused,
+    )
 )]
 pub(super) async fn change(
     desk: web::Data<Desk>,
@@ -184,7 +198,10 @@ pub(super) async fn change(
     operation_id = "forecasts_delete",
     tag = "forecasts",
     params(("id" = ForecastId, Path)),
-    responses((status = 204), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 204, description = "It is gone."),
+        Refused,
+    )
 )]
 pub(super) async fn delete(
     desk: web::Data<Desk>,

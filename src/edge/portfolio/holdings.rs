@@ -8,9 +8,10 @@ use super::{
     answer::{self, Sheet, Subject},
     body::id,
     calls::{get, resource},
+    openapi::{Had, Refused, Unchanged},
     person::Person,
     portfolios,
-    problem::{Problem, Written},
+    problem::Problem,
     turning::{Turn, Turned, turned},
 };
 use crate::domain::{
@@ -57,8 +58,11 @@ const OF: Subject =
     path = "/v1/portfolios/{id}/holdings",
     operation_id = "holdings_of_portfolio",
     tag = "holdings",
-    params(("id" = PortfolioId, Path), Turn),
-    responses((status = 200, body = Turned<HoldingView>), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    params(("id" = PortfolioId, Path), Turn, Had),
+    responses(
+        (status = 200, description = "A page of them, the most valuable first.", body = Turned<HoldingView>, headers(("ETag" = String))),
+        Unchanged, Refused,
+    )
 )]
 pub(super) async fn of_portfolio(
     desk: web::Data<Desk>,
@@ -85,8 +89,11 @@ pub(super) async fn of_portfolio(
     path = "/v1/holdings",
     operation_id = "holdings_of_all",
     tag = "holdings",
-    params(Turn),
-    responses((status = 200, body = Turned<HoldingView>), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    params(Turn, Had),
+    responses(
+        (status = 200, description = "A page of them, the most valuable first.", body = Turned<HoldingView>, headers(("ETag" = String))),
+        Unchanged, Refused,
+    )
 )]
 pub(super) async fn of_all(
     desk: web::Data<Desk>,

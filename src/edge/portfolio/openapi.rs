@@ -1,13 +1,19 @@
 //! `/openapi.json`: every call and every word of `/v1`, generated from the code that answers. `/docs`: a page to try them.
 
+mod flat;
+mod shared;
+
 use actix_web::{HttpResponse, http::header, web};
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
+use self::flat::Flat;
+pub(super) use self::shared::{Again, Had, Refused, Unchanged};
 use super::{
-    alerts, calls, dashboard, forecasts, holdings, portfolios, strategies, tokens, transactions,
+    alerts, calls, dashboard, forecasts, holdings, portfolios, problem::Written, strategies,
+    tokens, transactions,
 };
 
 /// How long anybody may keep the document: it changes with the version of the node only.
@@ -30,7 +36,8 @@ const KEPT: &str = "public, max-age=300";
         forecasts::all, forecasts::create, forecasts::one, forecasts::change, forecasts::delete,
         tokens::search, tokens::prices,
     ),
-    modifiers(&Bearer),
+    components(schemas(Written)),
+    modifiers(&Bearer, &Flat),
     security(("bearer" = [])),
 )]
 pub(super) struct Document;

@@ -9,8 +9,9 @@ use super::{
     answer::{self, Sheet, Subject},
     body::{Body, id, json},
     calls::{Nothing, get, resource},
+    openapi::{Again, Had, Refused, Unchanged},
     person::Person,
-    problem::{Problem, Written},
+    problem::Problem,
     turning::{Turn, Turned, turned},
 };
 use crate::domain::{
@@ -70,8 +71,11 @@ const OF: Subject =
     path = "/v1/portfolios",
     operation_id = "portfolios_all",
     tag = "portfolios",
-    params(Turn),
-    responses((status = 200, body = Turned<Shown>), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    params(Turn, Had),
+    responses(
+        (status = 200, description = "A page of them, the oldest first.", body = Turned<Shown>, headers(("ETag" = String))),
+        Unchanged, Refused,
+    )
 )]
 pub(super) async fn all(
     desk: web::Data<Desk>,
@@ -120,8 +124,12 @@ pub(super) fn find(view: &View, id: PortfolioId) -> Result<&Portfolio, Problem> 
     path = "/v1/portfolios",
     operation_id = "portfolios_create",
     tag = "portfolios",
+    params(Again),
     request_body = NewPortfolio,
-    responses((status = 201, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 201, description = "It is there.", body = Shown, headers(("Location" = String))),
+        Refused,
+    )
 )]
 pub(super) async fn create(
     desk: web::Data<Desk>,
@@ -157,8 +165,11 @@ struct One {
     path = "/v1/portfolios/{id}",
     operation_id = "portfolios_one",
     tag = "portfolios",
-    params(("id" = PortfolioId, Path)),
-    responses((status = 200, body = One), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    params(("id" = PortfolioId, Path), Had),
+    responses(
+        (status = 200, description = "The portfolio and its sums.", body = One, headers(("ETag" = String))),
+        Unchanged, Refused,
+    )
 )]
 pub(super) async fn one(
     desk: web::Data<Desk>,
@@ -187,7 +198,10 @@ pub(super) async fn one(
     tag = "portfolios",
     params(("id" = PortfolioId, Path)),
     request_body = NewPortfolio,
-    responses((status = 200, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 200, description = "As it is now.", body = Shown),
+        Refused,
+    )
 )]
 pub(super) async fn change(
     desk: web::Data<Desk>,
@@ -211,7 +225,10 @@ pub(super) async fn change(
     operation_id = "portfolios_delete",
     tag = "portfolios",
     params(("id" = PortfolioId, Path)),
-    responses((status = 204), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 204, description = "It is gone."),
+        Refused,
+    )
 )]
 pub(super) async fn delete(
     desk: web::Data<Desk>,

@@ -9,8 +9,9 @@ use super::{
     answer::{self, Sheet, Subject},
     body::{self, Body, id, json},
     calls::{Nothing, get, resource},
+    openapi::{Again, Had, Refused, Unchanged},
     person::Person,
-    problem::{Problem, Written},
+    problem::Problem,
     turning::{Turn, Turned, among, one_more, turned},
 };
 use crate::domain::{
@@ -81,8 +82,11 @@ const OF: Subject = Subject { parts: &[Which::Strategies], priced: false, apart:
     path = "/v1/strategies",
     operation_id = "strategies_all",
     tag = "strategies",
-    params(Turn),
-    responses((status = 200, body = Turned<Entry>), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    params(Turn, Had),
+    responses(
+        (status = 200, description = "A page of them, the oldest first.", body = Turned<Entry>, headers(("ETag" = String))),
+        Unchanged, Refused,
+    )
 )]
 pub(super) async fn all(
     desk: web::Data<Desk>,
@@ -116,8 +120,12 @@ pub(super) async fn all(
     path = "/v1/strategies",
     operation_id = "strategies_create",
     tag = "strategies",
+    params(Again),
     request_body = NewStrategy,
-    responses((status = 201, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 201, description = "It is there.", body = Shown, headers(("Location" = String))),
+        Refused,
+    )
 )]
 pub(super) async fn create(
     desk: web::Data<Desk>,
@@ -141,8 +149,11 @@ pub(super) async fn create(
     path = "/v1/strategies/{id}",
     operation_id = "strategies_one",
     tag = "strategies",
-    params(("id" = StrategyId, Path)),
-    responses((status = 200, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    params(("id" = StrategyId, Path), Had),
+    responses(
+        (status = 200, description = "The strategy, its steps, and what it would bring.", body = Shown, headers(("ETag" = String))),
+        Unchanged, Refused,
+    )
 )]
 pub(super) async fn one(
     desk: web::Data<Desk>,
@@ -164,7 +175,10 @@ pub(super) async fn one(
     tag = "strategies",
     params(("id" = StrategyId, Path)),
     request_body = Change,
-    responses((status = 200, body = Shown), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 200, description = "As it is now.", body = Shown),
+        Refused,
+    )
 )]
 pub(super) async fn change(
     desk: web::Data<Desk>,
@@ -185,7 +199,10 @@ pub(super) async fn change(
     operation_id = "strategies_delete",
     tag = "strategies",
     params(("id" = StrategyId, Path)),
-    responses((status = 204), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 204, description = "It is gone."),
+        Refused,
+    )
 )]
 pub(super) async fn delete(
     desk: web::Data<Desk>,

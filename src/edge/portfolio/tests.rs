@@ -16,7 +16,9 @@ use actix_web::{
 use serde_json::{Value, json};
 
 mod answered;
+mod described;
 mod document;
+mod everything;
 mod places;
 
 use super::*;
@@ -108,12 +110,16 @@ impl Scene {
         let desk = self.desk.clone();
         let app = App::new().configure(move |app: &mut web::ServiceConfig| routes(app, desk));
         let app = test::init_service(app).await;
-        let answer = test::call_service(&app, request.to_request()).await;
+        let request = request.to_request();
+        let (method, path) = (request.method().clone(), request.path().to_owned());
+        let answer = test::call_service(&app, request).await;
         let (status, kind) = (answer.status(), answer.headers().get("content-type").cloned());
         let body = test::read_body(answer).await;
+        let kind = kind.as_ref().map(|kind| kind.to_str().unwrap());
         if status.is_client_error() {
-            assert_eq!(kind.unwrap(), "application/problem+json", "{body:?}");
+            assert_eq!(kind, Some("application/problem+json"), "{body:?}");
         }
+        described::answers(method.as_str(), &path, status.as_u16(), kind, &body);
         (status, if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() })
     }
 
@@ -124,7 +130,14 @@ impl Scene {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
-        let (status, answer) = self.send(Self::request(method, path).set_json(body)).await;
+        let request = Self::request(method.clone(), path).set_json(&body);
+        let (status, answer) = self.send(request).await;
+        if status.is_success() {
+            let place = path.split('?').next().unwrap();
+            let takes = described::takes(method.as_str(), place, &body).unwrap_or(Ok(()));
+            takes
+                .unwrap_or_else(|why| panic!("{method} {path} takes what is not described: {why}"));
+        }
         (status.as_u16(), answer)
     }
 

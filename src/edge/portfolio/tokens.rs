@@ -9,8 +9,9 @@ use super::{
     Desk,
     answer::{self, Public},
     calls::{get, resource},
+    openapi::Refused,
     person::Person,
-    problem::{Problem, Written},
+    problem::Problem,
     turning::{Turn, cut, one_more},
 };
 use crate::domain::{
@@ -64,7 +65,10 @@ pub(super) struct Search {
     operation_id = "tokens_search",
     tag = "tokens",
     params(Search),
-    responses((status = 200, body = Answer), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 200, description = "A page of them.", body = Answer),
+        Refused,
+    )
 )]
 pub(super) async fn search(
     desk: web::Data<Desk>,
@@ -110,7 +114,10 @@ struct Priced {
     operation_id = "tokens_prices",
     tag = "tokens",
     params(Which),
-    responses((status = 200, body = Known), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 200, description = "Those that are known, each with its age.", body = Known),
+        Refused,
+    )
 )]
 pub(super) async fn prices(
     desk: web::Data<Desk>,

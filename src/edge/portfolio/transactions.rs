@@ -9,8 +9,9 @@ use super::{
     answer,
     body::{self, Body, id, json, list},
     calls::{Nothing, get, resource},
+    openapi::{Again, Had, Refused, Unchanged},
     person::Person,
-    problem::{Problem, Written},
+    problem::Problem,
     turning::{Turn, Turned, one_more, turned},
 };
 use crate::domain::{
@@ -47,8 +48,11 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
     path = "/v1/portfolios/{id}/transactions",
     operation_id = "transactions_all",
     tag = "transactions",
-    params(("id" = PortfolioId, Path), Turn),
-    responses((status = 200, body = Turned<Transaction>), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    params(("id" = PortfolioId, Path), Turn, Had),
+    responses(
+        (status = 200, description = "A page of them, the latest first.", body = Turned<Transaction>, headers(("ETag" = String))),
+        Unchanged, Refused,
+    )
 )]
 pub(super) async fn all(
     desk: web::Data<Desk>,
@@ -97,9 +101,12 @@ enum Added {
     path = "/v1/portfolios/{id}/transactions",
     operation_id = "transactions_add",
     tag = "transactions",
-    params(("id" = PortfolioId, Path)),
+    params(("id" = PortfolioId, Path), Again),
     request_body(content = Sent, description = "One, or up to 1,000 in a list: all or none."),
-    responses((status = 201, body = Added), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 201, description = "All of it is entered.", body = Added),
+        Refused,
+    )
 )]
 pub(super) async fn add(
     desk: web::Data<Desk>,
@@ -153,9 +160,12 @@ struct Imported {
     path = "/v1/portfolios/{id}/transactions/import",
     operation_id = "transactions_import",
     tag = "transactions",
-    params(("id" = PortfolioId, Path), How),
+    params(("id" = PortfolioId, Path), How, Again),
     request_body(content = String, content_type = "text/csv", description = "Date,Symbol,Type,Quantity,Price,Amount,Notes"),
-    responses((status = 200, body = Imported), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 200, description = "What was entered, and which rows were not and why.", body = Imported),
+        Refused,
+    )
 )]
 pub(super) async fn import(
     desk: web::Data<Desk>,
@@ -195,7 +205,10 @@ pub(super) async fn import(
     tag = "transactions",
     params(("id" = TransactionId, Path)),
     request_body = Change,
-    responses((status = 200, body = Transaction), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 200, description = "As it is now.", body = Transaction),
+        Refused,
+    )
 )]
 pub(super) async fn change(
     desk: web::Data<Desk>,
@@ -215,7 +228,10 @@ pub(super) async fn change(
     operation_id = "transactions_delete",
     tag = "transactions",
     params(("id" = TransactionId, Path)),
-    responses((status = 204), (status = "4XX", body = Written, content_type = "application/problem+json"))
+    responses(
+        (status = 204, description = "It is gone."),
+        Refused,
+    )
 )]
 pub(super) async fn delete(
     desk: web::Data<Desk>,

@@ -127,15 +127,20 @@ fn row(line: u64, record: &csv::ByteRecord) -> Result<Row, String> {
     let decimal =
         |name: &str, text: &str| text.parse::<Decimal>().map_err(|bad| format!("{name}: {bad}"));
     let quantity = decimal("Quantity", quantity)?;
+    // Read also where it does not count: who wrote what is no price may have put the rest into wrong columns, too.
+    let price = match price {
+        "" => None,
+        text => Some(decimal("Price", text)?),
+    };
+    if let Some(price) = price.filter(|price| price.is_negative()) {
+        return Err(format!("Price: expected 0 or more, got {price}"));
+    }
     let amount = match (amount, price) {
-        ("", "") if matches!(kind, Kind::Buy | Kind::Sell) => {
+        ("", None) if matches!(kind, Kind::Buy | Kind::Sell) => {
             return Err("Amount: expected an amount or a price".into());
         }
-        ("", "") => Decimal::ZERO,
-        ("", price) => {
-            let price = decimal("Price", price)?;
-            price.times(quantity).map_err(|bad| format!("Price: {bad}"))?
-        }
+        ("", None) => Decimal::ZERO,
+        ("", Some(price)) => price.times(quantity).map_err(|bad| format!("Price: {bad}"))?,
         // It may hold fees that the price does not.
         (amount, _) => decimal("Amount", amount)?,
     };

@@ -74,12 +74,18 @@ fn each_bad_row_says_what_was_expected() {
             "Price: the result has more",
         ),
         ("2026-01-31,BTC,buy,1,,-5,", "amount: expected 0 or more"),
+        ("2026-01-31,BTC,buy,1,abc,5,", "Price: expected a decimal"),
+        ("2026-01-31,BTC,buy,1,NaN,5,", "Price: expected a decimal"),
+        ("2026-01-31,BTC,buy,1,-5,5,", "Price: expected 0 or more, got -5"),
+        ("2026-01-31,BTC,buy,1,-5,,", "Price: expected 0 or more, got -5"),
+        ("0000-01-01T00:00:00+23:59,BTC,buy,1,,5,", "Date: expected a time that is in the years"),
     ] {
         let refused = only(row).unwrap_err();
         assert!(refused.contains(expected), "{row}: {refused}");
     }
     assert!(only("2026-01-31,BTC,reward,1,,,").is_ok());
     assert!(only("2026-01-31,#1,buy,1,,7,").is_ok());
+    assert_eq!(only("2026-01-31,BTC,buy,2,0,7,").unwrap().amount, d("7"), "it may hold fees");
     let latin = [HEAD.as_bytes(), b"2026-01-31,BTC,buy,1,1,1,caf\xe9\n"].concat();
     assert_eq!(read(&latin).unwrap().1[0].reason, "Notes: expected UTF-8");
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     Refusal,
     id::TokenId,
+    records::Records,
     token::Token,
     transaction::{Entry, Kind, MOST},
 };
@@ -14,9 +15,6 @@ use crate::domain::{decimal::Decimal, moment::Moment};
 
 /// The first row, whatever the case of its letters.
 pub const HEADER: [&str; 7] = ["Date", "Symbol", "Type", "Quantity", "Price", "Amount", "Notes"];
-
-/// Excel begins files with it.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A row that was read; which token its symbol means is yet to be found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,24 +39,17 @@ pub struct BadRow {
 
 /// Reads a file. Refused whole are a wrong header, more rows than [`MOST`], and none at all.
 pub fn read(file: &[u8]) -> Result<(Vec<Row>, Vec<BadRow>), Refusal> {
-    let file = file.strip_prefix(BYTE_ORDER_MARK).unwrap_or(file);
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
+    let mut records = Records::new(file, HEADER.len());
+    if let Some((_, header)) = records.next() {
+        check_header(header)?;
+    }
     let (mut rows, mut bad) = (Vec::new(), Vec::new());
-    let mut record = csv::ByteRecord::new();
-    let mut header = false;
-    // Bytes in memory can't fail to be read, and rows of any length are let in.
-    while let Ok(true) = reader.read_byte_record(&mut record) {
-        if !header {
-            check_header(&record)?;
-            header = true;
-            continue;
-        }
+    for (line, record) in records {
         if rows.len() + bad.len() == MOST {
             let expected = format!("at most {MOST} rows");
             return Err(Refusal::invalid("file", expected, "more"));
         }
-        let line = record.position().map_or(0, |position| line(file, position));
-        match row(line, &record) {
+        match record.and_then(|record| row(line, &record)) {
             Ok(row) => rows.push(row),
             Err(reason) => bad.push(BadRow { line, reason }),
         }
@@ -73,27 +64,22 @@ pub fn read(file: &[u8]) -> Result<(Vec<Row>, Vec<BadRow>), Refusal> {
     }
 }
 
-/// The line that a row begins on: a position may be that of the line ends before it.
-fn line(file: &[u8], position: &csv::Position) -> u64 {
-    let from = usize::try_from(position.byte()).unwrap_or(usize::MAX);
-    let ends = file
-        .get(from..)
-        .unwrap_or_default()
-        .iter()
-        .take_while(|byte| matches!(byte, b'\r' | b'\n'));
-    position.line() + ends.filter(|byte| **byte == b'\n').count() as u64
-}
-
-fn check_header(record: &csv::ByteRecord) -> Result<(), Refusal> {
+fn check_header(header: Result<csv::ByteRecord, String>) -> Result<(), Refusal> {
+    let refused =
+        |came| Err(Refusal::invalid("file", format!("the header {}", HEADER.join(",")), came));
+    let header = match header {
+        Ok(header) => header,
+        Err(reason) => return refused(format!("one of which {reason}")),
+    };
     let same = |(came, expected): (&[u8], &str)| {
         came.trim_ascii().eq_ignore_ascii_case(expected.as_bytes())
     };
-    if record.len() == HEADER.len() && record.iter().zip(HEADER).all(same) {
+    if header.len() == HEADER.len() && header.iter().zip(HEADER).all(same) {
         return Ok(());
     }
-    let came: Vec<_> = record.iter().take(10).map(String::from_utf8_lossy).collect();
+    let came: Vec<_> = header.iter().take(10).map(String::from_utf8_lossy).collect();
     let came: String = came.join(",").chars().take(120).collect();
-    Err(Refusal::invalid("file", format!("the header {}", HEADER.join(",")), format!("{came:?}")))
+    refused(format!("{came:?}"))
 }
 
 fn row(line: u64, record: &csv::ByteRecord) -> Result<Row, String> {

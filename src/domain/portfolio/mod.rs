@@ -8,6 +8,7 @@ pub mod id;
 pub mod import;
 mod object;
 pub mod portfolios;
+mod records;
 mod refusal;
 pub mod sifting;
 pub mod strategy;

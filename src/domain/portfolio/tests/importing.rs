@@ -90,6 +90,101 @@ fn each_bad_row_says_what_was_expected() {
     assert_eq!(read(&latin).unwrap().1[0].reason, "Notes: expected UTF-8");
 }
 
+/// The entries of a file in which nothing is wrong, each with its line.
+fn all(file: &str) -> Vec<(u64, Entry)> {
+    let (rows, mut bad) = read(file.as_bytes()).unwrap();
+    let good = entries(rows, &Names::of([&token("BTC")]), &mut bad);
+    assert_eq!(bad, []);
+    good
+}
+
+/// Lines of rows that were read, and lines and reasons of those that were not.
+fn sorted(file: &str) -> (Vec<u64>, Vec<(u64, String)>) {
+    let (rows, bad) = read(file.as_bytes()).unwrap();
+    let bad = bad.into_iter().map(|bad| (bad.line, bad.reason));
+    (rows.iter().map(|row| row.line).collect(), bad.collect())
+}
+
+const ROW: &str = "2026-01-31,BTC,buy,1,1,1,fine\n";
+const UNCLOSED: &str = "2026-01-31,BTC,buy,1,1,1,\"oops\n";
+
+#[test]
+fn a_quote_that_is_not_closed_takes_its_own_row_only() {
+    for (name, file, good, wrong) in [
+        ("rows behind it", format!("{ROW}{UNCLOSED}{}", ROW.repeat(30)), 31, &[3][..]),
+        ("many", format!("{ROW}{UNCLOSED}{}", ROW.repeat(500)), 501, &[3]),
+        ("nothing behind it", format!("{ROW}{UNCLOSED}"), 1, &[3]),
+        ("no line end", format!("{ROW}{}", UNCLOSED.trim_end()), 1, &[3]),
+        ("empty lines", format!("{ROW}{UNCLOSED}\n\n{ROW}"), 2, &[3]),
+        ("several of them", format!("{UNCLOSED}{ROW}{UNCLOSED}{UNCLOSED}{ROW}"), 2, &[2, 4, 5]),
+        (
+            "closed by a later one",
+            format!("{UNCLOSED}{ROW}2026-01-31,BTC,buy,1,1,1,\"fine\"\n"),
+            2,
+            &[2],
+        ),
+        (
+            "closed by a note of two lines",
+            format!("{UNCLOSED}2026-01-31,BTC,buy,1,1,1,\"two\nlines\"\n{ROW}"),
+            2,
+            &[2],
+        ),
+        (
+            "all in quotes",
+            format!(
+                "\"2026-01-31\",\"BTC\",\"buy\",\"1\",\"1\",\"1\",\"oops\n{}",
+                "\"2026-01-31\",\"BTC\",\"buy\",\"1\",\"1\",\"1\",\"\"\n".repeat(3)
+            ),
+            3,
+            &[2],
+        ),
+        ("in another column", format!("2026-01-31,\"BTC,buy,1,1,1,\n{ROW}"), 1, &[2]),
+        (
+            "a bad row of too many fields",
+            format!("{UNCLOSED}2026-01-31,BTC,buy,1,1,1,x,y\n{ROW}\""),
+            1,
+            &[2, 3, 5],
+        ),
+    ] {
+        for end in ["\n", "\r\n", "\r"] {
+            let (rows, bad) = sorted(&format!("\u{feff}{HEAD}{file}").replace('\n', end));
+            let lines: Vec<u64> = bad.iter().map(|(line, _)| *line).collect();
+            assert_eq!((rows.len(), &*lines), (good, wrong), "{name}, {end:?}: {bad:?}");
+            assert!(bad[0].1.starts_with("the quote is not closed"), "{name}, {end:?}: {bad:?}");
+        }
+    }
+    assert_eq!(sorted(&format!("{HEAD}\n\r\n{ROW}\n{ROW}")).0, [4, 6], "empty lines are lines");
+    let (rows, bad) = sorted(&format!("{HEAD}{UNCLOSED}what it was\n{ROW}{ROW}"));
+    assert_eq!(rows, [4, 5]);
+    assert_eq!(
+        bad,
+        [
+            (2, "the quote is not closed before line 4, which reads like a row: close it, or leave that line break out".into()),
+            (3, "expected 7 fields, got 1".into())
+        ]
+    );
+}
+
+#[test]
+fn a_note_of_several_lines_is_one() {
+    for note in [
+        "two\nlines",
+        "two\r\nlines, with a comma",
+        "\n\n\nfar below",
+        "he said \"\"buy\"\"\nand, so, I, did, that,",
+        "1,2,3,4,5,6,7,8\nand back",
+    ] {
+        let file = format!("{HEAD}2026-01-31,BTC,buy,1,1,1,\"{note}\"\n{ROW}");
+        let entries = all(&file);
+        assert_eq!(entries[1].0, 3 + note.matches('\n').count() as u64);
+        assert_eq!(entries[0].1.notes.as_deref(), Some(note.replace("\"\"", "\"").trim()));
+    }
+    // 2,000 characters are the most that a note has, of up to 4 bytes each.
+    let long = format!("\u{1f600}\n{}", "\u{1f600}".repeat(1_998));
+    let file = format!("{HEAD}2026-01-31,BTC,buy,1,1,1,\"{long}\"\n");
+    assert_eq!(all(&file)[0].1.notes, Some(long));
+}
+
 #[test]
 fn a_symbol_of_two_tokens_has_to_say_which() {
     let one = token("BTC");
@@ -111,6 +206,7 @@ fn a_file_that_is_none_is_refused_whole() {
         "Datum,Symbol,Typ,Menge,Preis,Betrag,Notiz\n".into(),
         row.into(),
         format!("{HEAD}{}", row.repeat(1_001)),
+        format!("{},\"Notes\n{row}", HEAD.trim_end().trim_end_matches(",Notes")),
     ] {
         assert!(
             matches!(read(file.as_bytes()), Err(Refusal::Invalid { field, .. }) if field == "file")

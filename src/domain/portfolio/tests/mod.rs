@@ -3,6 +3,7 @@
 mod examples;
 mod importing;
 mod opinion;
+mod records;
 mod refusing;
 mod sifting;
 

@@ -211,6 +211,59 @@ fn a_body_that_is_too_large_is_refused_in_the_words_of_the_nodes() {
     assert_eq!((answer.status, &answer.json()["code"]), (400, &json!("invalid_body")));
 }
 
+/// The path of a question for the prices of so many tokens.
+fn prices_of(count: usize) -> String {
+    let ids: Vec<_> = (0..count).map(|n| format!("018bcfe5-6800-7000-8000-{n:012x}")).collect();
+    format!("/v1/prices?ids={}", ids.join(","))
+}
+
+#[test]
+fn prices_of_as_many_tokens_as_a_node_takes_come_through_and_are_kept() {
+    let mut node = Node::start();
+    let (nginx, mine) = (in_front_of(std::slice::from_ref(&node)), of("ana"));
+    let answer = get(&nginx, &prices_of(500), &mine);
+    assert_eq!((answer.status, answer.json()), (200, json!({ "items": [] })));
+    let answer = get(&nginx, &prices_of(800), &mine);
+    assert_eq!(
+        (answer.status, &answer.json()["code"]),
+        (422, &json!("invalid_field")),
+        "a node's word"
+    );
+    node.kill();
+    let answer = get(&nginx, &prices_of(500), &mine);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(!nginx.log().contains("buffer_size"), "{}", nginx.log());
+}
+
+#[test]
+fn a_head_that_is_too_long_is_refused_in_the_words_of_the_nodes() {
+    let node = Node::start();
+    let (plain, tls) = (
+        in_front_of(std::slice::from_ref(&node)),
+        Nginx::start(&[([127, 0, 0, 1], node.port).into()], &[]),
+    );
+    let tls = tls.expect("NGINX starts");
+    let cookie = format!("Cookie: {}\r\n", "x".repeat(40_000));
+    for (nginx, path, headers, status, code) in [
+        (&plain, &*prices_of(2_000), "", 414, "uri_too_long"),
+        (&plain, PAGE, &*cookie, 431, "headers_too_large"),
+        // Where there is TLS, too: nobody is sent to a place that was not read.
+        (&tls, &*prices_of(2_000), "", 414, "uri_too_long"),
+        (&tls, PAGE, &*cookie, 431, "headers_too_large"),
+    ] {
+        let answer = get(nginx, path, headers);
+        assert_eq!((answer.status, &answer.json()["code"]), (status, &json!(code)), "{answer:?}");
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+        assert_eq!(answer.json()["status"], status);
+    }
+    let answer = get(&tls, PAGE, "");
+    let to = format!("https://127.0.0.1{PAGE}");
+    assert_eq!((answer.status, &answer.headers["location"]), (308, &to), "{answer:?}");
+    for hidden in ["/_fanfare/uri_too_long", "/_fanfare/headers_too_large"] {
+        assert_eq!(get(&plain, hidden, &of("ana")).status, 404);
+    }
+}
+
 #[test]
 fn prices_are_served_for_some_seconds_while_no_node_answers() {
     let mut node = Node::start();

@@ -39,7 +39,7 @@ const MEMORY: (&str, u64) = ("/dev/shm", 1 << 30);
 
 /// Served without TLS as well.
 pub const PLAIN: (&str, &str) =
-    (r#"if ($https = "") { return 308 https://$host$request_uri; }"#, "");
+    ("if ($fanfare_plain) { return 308 https://$host$request_uri; }", "");
 
 /// Thousands of clients come from one address, and without TLS: a load.
 pub const ONE_MACHINE: &[(&str, &str)] = &[

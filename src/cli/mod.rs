@@ -14,6 +14,7 @@ pub mod serve;
 mod settings;
 mod subscribe;
 mod token;
+mod tokens;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,7 @@ enum Verb {
     Config(config::Args),
     Migrate(migrate::Args),
     Seed(seed::Args),
+    Tokens(tokens::Args),
     Backup(backup::Args),
     Healthcheck(healthcheck::Args),
     Load(Box<crate::load::Args>),
@@ -59,6 +61,7 @@ Next steps:
   fanfare config default > fanfare.toml      every setting, explained
   fanfare serve --config fanfare.toml
   fanfare seed --people 100                  people with portfolios to try the dashboard with
+  fanfare tokens import tokens.csv           the tokens that people of your own may hold
 
 Exit codes: 0 done, 1 failed, 2 wrong arguments, 75 the data directory is in use, 78 a bad setting.";
 
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
         Verb::Config(args) => config::run(&args, &settings),
         Verb::Migrate(args) => migrate::run(&args, &settings),
         Verb::Seed(args) => seed::run(&args, &settings),
+        Verb::Tokens(args) => tokens::run(&args, &settings),
         Verb::Backup(args) => backup::run(&args, &settings),
         Verb::Healthcheck(args) => healthcheck::run(&args, &settings),
         Verb::Cluster(args) => cluster::run(&args, &settings),

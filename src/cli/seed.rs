@@ -64,12 +64,12 @@ pub(super) fn run(args: &Args, settings: &settings::Args) -> Result<(), Failure>
 }
 
 /// A store, and what keeps a node from it meanwhile.
-struct Opened {
-    store: Store,
-    _held: Option<DataDir>,
+pub(super) struct Opened {
+    pub store: Store,
+    pub _held: Option<DataDir>,
 }
 
-fn open(settings: &Settings) -> Result<Opened, Failure> {
+pub(super) fn open(settings: &Settings) -> Result<Opened, Failure> {
     match settings.postgres.options() {
         Some(options) => {
             let options = options.map_err(|why| Failure::Failed(why.to_string()))?;

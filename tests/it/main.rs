@@ -46,4 +46,5 @@ mod screens;
 mod seed;
 mod sizes;
 mod slow_reader;
+mod tokens;
 mod trying;

@@ -6,6 +6,7 @@ pub mod forecast;
 pub mod holding;
 pub mod id;
 pub mod import;
+pub mod listing;
 mod object;
 pub mod portfolios;
 mod records;

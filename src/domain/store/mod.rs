@@ -63,7 +63,7 @@ pub use postgres::Connections;
 pub use pricing::{Fence, Observed, WantedPrice};
 pub use replica::Replica;
 pub use strategies::Listed;
-pub use tokens::{Found, NewToken};
+pub use tokens::{Found, MOST as MOST_TOKENS, NewToken};
 pub use transact::Stored;
 pub use transactions::Imported;
 

@@ -21,22 +21,14 @@ use crate::domain::{
     portfolio::{
         Refusal,
         id::TokenId,
-        text,
         token::{Price, Prices, Token},
     },
 };
 
+pub use crate::domain::portfolio::listing::NewToken;
+
 /// Tokens of one answer, and of one call that writes them, at most.
 pub const MOST: usize = 1_000;
-
-/// A token as its provider has it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NewToken {
-    pub symbol: String,
-    pub name: String,
-    pub provider_id: i64,
-    pub logo_url: Option<String>,
-}
 
 #[derive(QueryableByName)]
 pub(super) struct Row {
@@ -225,8 +217,7 @@ impl Store {
 }
 
 fn row(new: NewToken) -> Result<[Value; 7], Refusal> {
-    let (symbol, name) =
-        (text("symbol", &new.symbol, 1, 64, false)?, text("name", &new.name, 1, 200, false)?);
+    let NewToken { symbol, name, provider_id, logo_url } = new.checked()?;
     let keys = (symbol.to_lowercase(), name.to_lowercase());
     Ok([
         TokenId::new().into(),
@@ -234,8 +225,8 @@ fn row(new: NewToken) -> Result<[Value; 7], Refusal> {
         name.into(),
         keys.0.into(),
         keys.1.into(),
-        new.provider_id.into(),
-        new.logo_url.into(),
+        provider_id.into(),
+        logo_url.into(),
     ])
 }
 

@@ -2,6 +2,7 @@
 
 mod examples;
 mod importing;
+mod listing;
 mod opinion;
 mod records;
 mod refusing;

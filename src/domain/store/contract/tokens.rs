@@ -40,6 +40,9 @@ pub async fn a_token_keeps_its_id_when_its_provider_renames_it(it: Fixture) {
     let called = it.store.tokens_called(&["xbt", "#1", "#1027", "gone", "#x"]).await.unwrap();
     assert_eq!(called.len(), 2);
     assert!(it.store.put_tokens(vec![token(" ", "x", 9)]).await.is_err());
+    assert!(it.store.put_tokens(vec![token("x", "x", 0)]).await.is_err());
+    let logo_url = Some("https://\0".into());
+    assert!(it.store.put_tokens(vec![NewToken { logo_url, ..token("x", "x", 9) }]).await.is_err());
 }
 
 pub async fn prices_are_one_a_token_and_read_from_a_version_on(it: Fixture) {

@@ -223,7 +223,7 @@ fn prices_of_as_many_tokens_as_a_node_takes_come_through_and_are_kept() {
     let (nginx, mine) = (in_front_of(std::slice::from_ref(&node)), of("ana"));
     let answer = get(&nginx, &prices_of(500), &mine);
     assert_eq!((answer.status, answer.json()), (200, json!({ "items": [] })));
-    let answer = get(&nginx, &prices_of(800), &mine);
+    let answer = get(&nginx, &prices_of(520), &mine);
     assert_eq!(
         (answer.status, &answer.json()["code"]),
         (422, &json!("invalid_field")),

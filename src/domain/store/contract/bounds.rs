@@ -1,13 +1,13 @@
 //! How much one person may have.
 
-use super::fixture::{Fixture, second};
+use super::fixture::{Fixture, d, second};
 use crate::domain::{
     portfolio::{
         Refusal,
         forecast::NewForecast,
         transaction::{Change, Entry, Kind},
     },
-    store::MOST_LISTED,
+    store::{MOST_LISTED, Page},
 };
 
 fn refused<T>(outcome: Result<T, Refusal>) -> String {
@@ -30,6 +30,10 @@ pub async fn a_person_has_so_many_transactions_and_no_more(it: Fixture) {
     }
     assert_eq!(it.store.generation(&it.ana).await, before);
     assert_eq!(it.count("transactions"), 2);
+    it.sql("update holdings set count = 100001");
+    let id = it.store.transactions(&it.ana, portfolio, Page::first(1)).await.unwrap().value[0].id;
+    let to = Change { quantity: Some(d("2")), ..Change::default() };
+    it.store.change_transaction(&it.ana, id, to).await.expect("what is there may be changed");
     let his = it.portfolio(&it.bo, "p").await;
     it.add(&it.bo, his, one(3)).await.unwrap();
 }
